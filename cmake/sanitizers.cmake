@@ -1,0 +1,17 @@
+# FALSESTART_SANITIZE=address,undefined and FALSESTART_COVERAGE; one interface library for both.
+set(FALSESTART_SANITIZE "" CACHE STRING "Comma-separated list for -fsanitize")
+option(FALSESTART_COVERAGE "Instrument for gcov" OFF)
+option(FALSESTART_FUZZ "Build the fuzz targets with libFuzzer (clang)" OFF)
+add_library(sanitizers INTERFACE)
+if(FALSESTART_SANITIZE)
+  target_compile_options(sanitizers INTERFACE -fsanitize=${FALSESTART_SANITIZE} -fno-omit-frame-pointer
+    -fno-sanitize-recover=all)
+  target_link_options(sanitizers INTERFACE -fsanitize=${FALSESTART_SANITIZE})
+endif()
+if(FALSESTART_COVERAGE)
+  target_compile_options(sanitizers INTERFACE --coverage)
+  target_link_options(sanitizers INTERFACE --coverage)
+endif()
+if(FALSESTART_FUZZ)
+  target_compile_options(sanitizers INTERFACE -fsanitize=fuzzer-no-link)
+endif()
