@@ -12,7 +12,8 @@ struct secret {
 struct redactor {
 	struct secret *secrets;
 	size_t secret_count;
-	/* One bit for each pair of bytes that a secret begins with: most positions of a text are dismissed by it. */
+	/* One bit for each pair of bytes that a secret begins with: most positions of a text are dismissed by
+	 * it. */
 	uint8_t pairs[65536 / 8];
 };
 
@@ -90,8 +91,8 @@ struct span {
 	size_t start, end;
 };
 
-/* `bytes + at` is "://". The password of the URL, or an empty span. As browsers do, the last `@` of the authority ends
- * the user's part and its first `:` ends the name. */
+/* `bytes + at` is "://". The password of the URL, or an empty span. As browsers do, the last `@` of the
+ * authority ends the user's part and its first `:` ends the name. */
 static struct span url_password(const char *bytes, size_t length, size_t at)
 {
 	size_t colon = 0, last_at = 0;
@@ -130,7 +131,7 @@ static void add_percent_decoded(struct redactor *redactor, const char *bytes, si
 	for (size_t i = 0; i < length; i++) {
 		int high = i + 2 < length && bytes[i] == '%' ? hex_digit(bytes[i + 1]) : -1;
 		int low = high >= 0 ? hex_digit(bytes[i + 2]) : -1;
-		decoded[count++] = low >= 0 ? (char)(high << 4 | low) : bytes[i];
+		decoded[count++] = low >= 0 ? (char)(unsigned char)(high << 4 | low) : bytes[i];
 		i += low >= 0 ? 2 : 0;
 	}
 	redactor_add(redactor, decoded, count);

@@ -133,8 +133,8 @@ static void test_exceptions(void **state)
 static void test_names(void **state)
 {
 	(void)state;
-	static const char *const secret[] = { "PASSWORD", "REDIS_PASSWORD", "pgpassword", "JWT_SECRET", "ApiToken",
-		"AWS_ACCESS_KEY_ID", "DB_PASS" };
+	static const char *const secret[] = { "PASSWORD", "REDIS_PASSWORD", "pgpassword", "JWT_SECRET",
+		"ApiToken", "AWS_ACCESS_KEY_ID", "DB_PASS" };
 	static const char *const open[] = { "REDIS_URL", "PORT", "PASSWORD_FILE", "PASSIVE", "" };
 	for (size_t i = 0; i < ARRAY_LENGTH(secret); i++)
 		assert_true(redact_name_is_secret(secret[i], strlen(secret[i])));
