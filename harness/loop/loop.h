@@ -44,6 +44,15 @@ struct timer *timer_start(
 /* NULL is allowed. The pointer must be one that has not fired. */
 void timer_cancel(struct timer *timer);
 
+/* Calls at `first_ns` and then on every point of the grid `first_ns + k * every_ns`; points missed by a
+ * stalled host are skipped, the grid never drifts. `due_ns` is the point meant. May be stopped from its own
+ * callback. */
+struct ticker;
+struct ticker *ticker_start(struct loop *loop, int64_t first_ns, int64_t every_ns,
+    void (*tick)(void *owner, int64_t due_ns), void *owner) MUST_CHECK;
+/* NULL is allowed. */
+void ticker_stop(struct ticker *ticker);
+
 /* Runs a curl easy handle, which stays the caller's (and must outlive the transfer). `done` is called once
  * with the result, after which the transfer is gone and the handle may be reused or freed, in `done` already.
  * Connections are kept and shared by all transfers of the loop; CURLOPT_PRIVATE and CURLOPT_NOSIGNAL are the
