@@ -1,0 +1,400 @@
+/* Writing and reading are each other's inverse; what no writer of ours wrote is refused with a place, or
+ * survived. */
+#include "trace/field.h"
+#include "trace/trace.h"
+
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define HEADER "{\"k\":\"world\",\"version\":1,\"from\":0,\"to\":0,\"speed\":1}\n"
+#define END "{\"k\":\"end\",\"from\":9,\"to\":9,\"reason\":\"completed\"}\n"
+#define LOST "{\"k\":\"lost\",\"of\":\"dial\",\"from\":1,\"to\":2}\n"
+
+/* ---- random events ---- */
+
+static uint64_t random_state;
+
+static uint64_t random_below(uint64_t limit)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return limit ? random_state % limit : random_state;
+}
+
+/* Valid UTF-8 out of what JSON finds difficult. The pool outlives the event. */
+static char pool[1 << 16];
+static size_t pool_used;
+
+static struct text random_text(bool with_nul)
+{
+	static const char *const pieces[] = { "a", "ready", "\"", "\\", "/", "\b\f\n\r\t", "\x01\x1f\x7f",
+		"é", "…", "😀", "\\u0041", "{\"k\":1}", " ", "\xC2\x9B" };
+	char *start = pool + pool_used;
+	size_t length = 0;
+	for (uint64_t left = random_below(6); left > 0; left--) {
+		const char *piece = pieces[random_below(ARRAY_LENGTH(pieces))];
+		memcpy(start + length, piece, strlen(piece));
+		length += strlen(piece);
+		if (with_nul && random_below(4) == 0)
+			start[length++] = '\0';
+	}
+	start[length] = '\0';
+	pool_used += length + 1;
+	return (struct text){ .bytes = start, .length = length };
+}
+
+static int64_t random_int64(void)
+{
+	static const int64_t edges[] = { 0, 1, -1, INT64_MAX, INT64_MIN, INT_MAX, INT_MIN };
+	return random_below(3) ? (int64_t)random_below(0) : edges[random_below(ARRAY_LENGTH(edges))];
+}
+
+static void random_member(struct event *event, const struct field *field)
+{
+	static const double doubles[] = { 1, 0.1, 20, 1e-300, 1e300, 0.30000000000000004, 123456.789 };
+	void *member = (char *)event + field->offset;
+	switch (field->type) {
+	case FIELD_TIME:
+		*(int64_t *)member = random_int64() % TRACE_TIME_MAX;
+		break;
+	case FIELD_INT64:
+		*(int64_t *)member = random_int64();
+		break;
+	case FIELD_INT:
+		*(int *)member = (int)random_int64();
+		break;
+	case FIELD_DOUBLE:
+		*(double *)member = doubles[random_below(ARRAY_LENGTH(doubles))];
+		break;
+	case FIELD_BOOL:
+		*(bool *)member = random_below(2);
+		break;
+	case FIELD_WORD:
+	case FIELD_STRING:
+		*(const char **)member = random_text(false).bytes;
+		break;
+	case FIELD_TEXT:
+		*(struct text *)member = random_below(4) ? random_text(true) : (struct text){ 0 };
+		break;
+	}
+}
+
+static struct event random_event(enum event_kind kind)
+{
+	struct event event = { .kind = kind, .of = "" };
+	for (size_t i = 0; i < event_fields[kind].count; i++)
+		random_member(&event, &event_fields[kind].fields[i]);
+	if (event.from_ns > event.to_ns) {
+		int64_t swap = event.from_ns;
+		event.from_ns = event.to_ns;
+		event.to_ns = swap;
+	}
+	if (kind == EVENT_WORLD)
+		event.world.version = TRACE_VERSION;
+	return event;
+}
+
+static void assert_same_member(const struct event *a, const struct event *b, const struct field *field)
+{
+	const void *left = (const char *)a + field->offset, *right = (const char *)b + field->offset;
+	switch (field->type) {
+	case FIELD_TIME:
+	case FIELD_INT64:
+		assert_true(*(const int64_t *)left == *(const int64_t *)right);
+		break;
+	case FIELD_INT:
+		assert_int_equal(*(const int *)left, *(const int *)right);
+		break;
+	case FIELD_DOUBLE:
+		assert_true(*(const double *)left == *(const double *)right);
+		break;
+	case FIELD_BOOL:
+		assert_int_equal(*(const bool *)left, *(const bool *)right);
+		break;
+	case FIELD_WORD:
+	case FIELD_STRING:
+		assert_string_equal(*(const char *const *)left, *(const char *const *)right);
+		break;
+	case FIELD_TEXT: {
+		const struct text *one = left, *other = right;
+		assert_int_equal(one->bytes == NULL, other->bytes == NULL);
+		assert_int_equal(one->length, other->length);
+		if (one->bytes)
+			assert_memory_equal(one->bytes, other->bytes, one->length);
+		break;
+	}
+	}
+}
+
+static void test_round_trip(void **state)
+{
+	(void)state;
+	random_state = 20260101;
+	for (int round = 0; round < 2000; round++) {
+		struct event events[12];
+		size_t count = 2 + random_below(10);
+		CLEANUP(buf_release) struct buf text = { 0 };
+		pool_used = 0;
+		for (size_t i = 0; i < count; i++) {
+			enum event_kind kind =
+			    i == 0 ? EVENT_WORLD : (enum event_kind)(1 + random_below(EVENT_END - 1));
+			events[i] = random_event(i == count - 1 ? EVENT_END : kind);
+			trace_write_event(&text, &events[i]);
+		}
+		struct err err = ERR_INIT;
+		struct trace *trace = trace_read(text.bytes, text.length, "random", &err);
+		if (!trace)
+			fail_msg("%d:%d: %s\n%s", err.line, err.column, err.message, text.bytes);
+		assert_int_equal(trace->event_count, count);
+		assert_true(trace->complete);
+		for (size_t i = 0; i < count; i++) {
+			const struct field_list *list = &event_fields[events[i].kind];
+			assert_int_equal(trace->events[i].kind, events[i].kind);
+			for (size_t f = 0; f < list->count; f++)
+				assert_same_member(&events[i], &trace->events[i], &list->fields[f]);
+		}
+		trace_free(trace);
+	}
+}
+
+static void test_stable_text(void **state)
+{
+	(void)state;
+	CLEANUP(buf_release) struct buf text = { 0 };
+	struct event sample = { .kind = EVENT_SAMPLE,
+		.from_ns = 1200000000,
+		.to_ns = 1201500000,
+		.of = "ready",
+		.sample = { .outcome = "answered", .status = 200, .state = "healthy" } };
+	trace_write_event(&text, &sample);
+	struct event log = { .kind = EVENT_LOG,
+		.from_ns = -5,
+		.to_ns = 7,
+		.of = "gateway",
+		.log = { .output = 2, .line = { .bytes = "a\xFFz", .length = 3 } } };
+	trace_write_event(&text, &log);
+	assert_string_equal(text.bytes,
+	    "{\"k\":\"sample\",\"of\":\"ready\",\"from\":1200000000,\"to\":1201500000,"
+	    "\"outcome\":\"answered\",\"status\":200,\"state\":\"healthy\"}\n"
+	    "{\"k\":\"log\",\"of\":\"gateway\",\"from\":-5,\"to\":7,\"output\":2,"
+	    "\"line\":\"a\\ufffdz\"}\n");
+}
+
+/* ---- what is accepted ---- */
+
+static struct trace *read_text(const char *text, size_t length)
+{
+	struct err err = ERR_INIT;
+	struct trace *trace = trace_read(text, length, "t.ndjson", &err);
+	if (!trace)
+		fail_msg("%d:%d: %s", err.line, err.column, err.message);
+	return trace;
+}
+
+static void expect_events(const char *text, size_t length, size_t count, bool complete)
+{
+	struct trace *trace = read_text(text, length);
+	assert_int_equal(trace->event_count, count);
+	assert_int_equal(trace->complete, complete);
+	trace_free(trace);
+}
+
+#define EXPECT_EVENTS(literal, count, complete) expect_events(literal, sizeof(literal) - 1, count, complete)
+
+static void test_accepted(void **state)
+{
+	(void)state;
+	EXPECT_EVENTS(HEADER LOST END, 3, true);
+	EXPECT_EVENTS("\xEF\xBB\xBF" HEADER END, 2, true);
+	EXPECT_EVENTS("\n \t\n" HEADER "\r\n" END "\n", 2, true);
+	EXPECT_EVENTS(
+	    "{ \"k\" : \"world\" , \"speed\" : 1.0 , \"to\":0,\"from\":0,\"version\" :\t1 } \r\n" END, 2,
+	    true);
+	EXPECT_EVENTS("{\"k\":\"world\",\"version\":1,\"from\":0,\"to\":0,\"speed\":1,\"later\":{\"a\":[1,{},"
+		      "[],\"]}\"],"
+		      "\"b\":{\"c\":null}},\"more\":[true,false,-1.5e3]}\n" END,
+	    2, true);
+	/* The end of a file after a power cut. */
+	EXPECT_EVENTS(HEADER LOST "\0\0\0\0", 2, false);
+	EXPECT_EVENTS(HEADER END "\0\0\0\0", 2, true);
+}
+
+static void test_escapes(void **state)
+{
+	(void)state;
+	static const char text[] = HEADER
+	    "{\"k\":\"log\",\"of\":\"g\",\"from\":1,\"to\":1,\"line\":"
+	    "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0000\\u00e9\\uD83D\\ude00\\ud800x\\udc00\\ud83d\\u0041\"}\n";
+	static const char decoded[] = "\"\\/\b\f\n\r\t\0é😀\xEF\xBF\xBDx\xEF\xBF\xBD\xEF\xBF\xBD"
+				      "A";
+	struct trace *trace = read_text(text, sizeof(text) - 1);
+	struct text line = trace->events[1].log.line;
+	assert_int_equal(line.length, sizeof(decoded) - 1);
+	assert_memory_equal(line.bytes, decoded, sizeof(decoded));
+	trace_free(trace);
+}
+
+/* Cut anywhere, a trace keeps the lines before the cut and says that it is not complete. */
+static void test_cut_anywhere(void **state)
+{
+	(void)state;
+	static const char text[] =
+	    HEADER "{\"k\":\"sample\",\"of\":\"é\\u00e9\",\"from\":-12,\"to\":3,\"outcome\":\"answered\","
+		   "\"state\":\"x\",\"new\":[{\"a\":null},true,1.5e-7]}\n" END;
+	size_t header = sizeof(HEADER) - 1;
+	for (size_t length = header; length < sizeof(text) - 2; length++) {
+		char *exact = xmemdup0(text, length); /* on the heap: the sanitizer sees an over-read */
+		struct trace *trace = read_text(exact, length);
+		assert_false(trace->complete);
+		assert_in_range(trace->event_count, 1, 2);
+		trace_free(trace);
+		free(exact);
+	}
+	for (size_t length = 0; length < header - 2; length++) {
+		struct err err = ERR_INIT;
+		assert_null(trace_read(text, length, "t.ndjson", &err));
+		assert_string_equal(err.message, "the trace is empty: it holds no whole line");
+	}
+}
+
+/* ---- what is refused ---- */
+
+static const struct refused {
+	const char *text;
+	int line, column;
+	const char *message; /* a part of it */
+} refused[] = {
+	{ LOST, 1, 1, "a trace starts with an event of kind \"world\", this one with \"lost\"" },
+	{ HEADER HEADER, 2, 1, "a second event of kind \"world\"" },
+	{ HEADER END LOST, 3, 1, "nothing may follow the event of kind \"end\"" },
+	{ "{\"k\":\"world\",\"version\":2,\"harness\":\"3.1\"}\n", 1, 1,
+	    "up to version 1; read it with falsestart 3.1" },
+	{ "{\"k\":\"world\",\"version\":0,\"from\":0,\"to\":0,\"speed\":1}\n", 1, 1,
+	    "there is no version 0" },
+	{ "{\"k\":\"world\",\"from\":0,\"to\":0,\"speed\":1}\n", 1, 1, "there is no version 0" },
+	{ HEADER "{\"k\":\"lost\",\"from\":1,\"to\":1}\n", 2, 1, "of kind \"lost\" has no \"of\"" },
+	{ HEADER "{\"k\":\"lost\",\"of\":\"d\",\"from\":null,\"to\":1}\n", 2, 1, "has no \"from\"" },
+	{ HEADER "{\"k\":\"sample\",\"of\":\"d\",\"from\":1,\"to\":1,\"state\":\"x\"}\n", 2, 1,
+	    "has no \"outcome\"" },
+	{ HEADER "{\"k\":\"lost\",\"of\":\"d\",\"from\":2,\"to\":1}\n", 2, 1,
+	    "\"from\" (2) is later than \"to\" (1)" },
+	{ HEADER "{\"k\":\"lost\",\"of\":\"d\",\"from\":9223372036854775808,\"to\":1}\n", 2, 29,
+	    "does not fit 64 bits" },
+	{ HEADER "{\"k\":\"lost\",\"of\":\"d\",\"from\":99999999999999999999,\"to\":1}\n", 2, 29,
+	    "does not fit 64 bits" },
+	{ HEADER "{\"k\":\"lost\",\"of\":\"d\",\"from\":9223372036854775807,\"to\":1}\n", 2, 29,
+	    "farther than 126 years" },
+	{ HEADER "{\"k\":\"lost\",\"of\":\"d\",\"from\":1.5,\"to\":1}\n", 2, 29,
+	    "whole number is wanted here, not a fr" },
+	{ HEADER "{\"k\":\"lost\",\"of\":\"d\",\"from\":01,\"to\":1}\n", 2, 29, "no leading zeros" },
+	{ HEADER "{\"k\":\"lost\",\"of\":\"d\",\"from\":\"1\",\"to\":1}\n", 2, 29,
+	    "a whole number is wanted" },
+	{ HEADER "{\"k\":\"lost\",\"of\":7,\"from\":1,\"to\":1}\n", 2, 18, "a string is wanted" },
+	{ HEADER "{\"k\":\"lost\",\"of\":{\"a\":1},\"from\":1,\"to\":1}\n", 2, 18, "a string is wanted" },
+	{ HEADER "{\"k\":\"lost\",\"of\":\"\\u0000\",\"from\":1,\"to\":1}\n", 2, 18, "may not hold \\u0000" },
+	{ HEADER "{\"k\":\"lost\",\"of\":\"d\",\"of\":\"d\"}\n", 2, 22, "second time" },
+	{ HEADER "{\"k\":\"gone\",\"of\":\"d\"}\n", 2, 6, "there is no such kind of event" },
+	{ HEADER "{\"of\":\"d\",\"k\":\"lost\"}\n", 2, 2, "the first key of every line has to be \"k\"" },
+	{ HEADER "[1]\n", 2, 1, "starts with `{`" },
+	{ HEADER "garbage\n" END, 2, 1, "starts with `{`" },
+	{ HEADER "garbage", 2, 1, "starts with `{`" },
+	{ HEADER "{\"k\":\"lost\",\"of\":\"d\n" END, 2, 20, "the string has no end" },
+	{ HEADER "{\"k\":\"lost\",\"of\":\"a\tb\"}\n", 2, 20, "control character" },
+	{ HEADER "{\"k\":\"lost\",\"of\":\"a\\qb\"}\n", 2, 21, "no such escape" },
+	{ HEADER "{\"k\":\"lost\",\"of\":\"\\u12g4\"}\n", 2, 23, "four hexadecimal digits" },
+	{ HEADER "{\"k\":\"lost\",\"of\":\"\xC0\x80zzzz\"}\n", 2, 19, "not valid UTF-8" },
+	{ HEADER "{\"k\":\"lost\",\"of\":\"d\",}\n", 2, 22, "a string is wanted" },
+	{ HEADER "{\"k\":\"lost\" \"of\":\"d\"}\n", 2, 13, "`,` or `}`" },
+	{ HEADER "{\"k\":\"lost\",\"of\":\"d\",\"from\":1,\"to\":1} x\n", 2, 40,
+	    "nothing may follow the object" },
+	{ HEADER "{\"k\":\"lost\",\"new\":[1,]}\n", 2, 22, "a value is wanted" },
+	{ HEADER "{\"k\":\"lost\",\"new\":[1}\n", 2, 21, "`,` or the end" },
+	{ HEADER "{\"k\":\"lost\",\"new\":{1:2}}\n", 2, 20, "a string is wanted" },
+	{ HEADER "{\"k\":\"service\",\"of\":\"d\",\"asked\":yes}\n", 2, 33, "true or false" },
+	{ HEADER "{\"k\":\"service\",\"of\":\"d\",\"exit\":4294967296}\n", 2, 32, "32 bits" },
+	{ "", 1, 1, "the trace is empty" },
+	{ "\n\n", 1, 1, "the trace is empty" },
+};
+
+static void test_refused(void **state)
+{
+	(void)state;
+	int wrong = 0;
+	for (size_t i = 0; i < ARRAY_LENGTH(refused); i++) {
+		struct err err = ERR_INIT;
+		struct trace *trace = trace_read(refused[i].text, strlen(refused[i].text), "t.ndjson", &err);
+		if (trace || !strstr(err.message, refused[i].message) || err.line != refused[i].line ||
+		    err.column != refused[i].column || strcmp(err.file, "t.ndjson") != 0) {
+			print_error("case %zu: %s\nwanted %d:%d %s\n   got %d:%d %s\n", i, refused[i].text,
+			    refused[i].line, refused[i].column, refused[i].message, err.line, err.column,
+			    err.message);
+			wrong++;
+		}
+		trace_free(trace);
+	}
+	assert_int_equal(wrong, 0);
+}
+
+static void test_nul_in_the_middle(void **state)
+{
+	(void)state;
+	static const char text[] = HEADER "{\"k\":\"lost\"\0,\"of\":\"d\"}\n" END;
+	struct err err = ERR_INIT;
+	assert_null(trace_read(text, sizeof(text) - 1, "t.ndjson", &err));
+	assert_int_equal(err.line, 2);
+	assert_int_equal(err.column, 12);
+}
+
+static void read_long_line(size_t size, bool accepted)
+{
+	CLEANUP(buf_release) struct buf text = { 0 };
+	buf_add_string(&text, HEADER "{\"k\":\"log\",\"of\":\"g\",\"from\":1,\"to\":1,\"line\":\"");
+	for (size_t i = 0; i < size; i++)
+		buf_add_string(&text, "\\u0001");
+	buf_add_string(&text, "\"}\n");
+	struct err err = ERR_INIT;
+	struct trace *trace = trace_read(text.bytes, text.length, "t.ndjson", &err);
+	assert_int_equal(trace != NULL, accepted);
+	if (trace)
+		assert_int_equal(trace->events[1].log.line.length, size);
+	else
+		assert_non_null(strstr(err.message, "a trace has none of more than 4194304"));
+	trace_free(trace);
+}
+
+static void test_long_lines(void **state)
+{
+	(void)state;
+	read_long_line(256 * 1024, true);
+	read_long_line(1024 * 1024, false);
+	CLEANUP(buf_release) struct buf deep = { 0 };
+	buf_add_string(&deep, HEADER "{\"k\":\"lost\",\"new\":");
+	for (int i = 0; i < 100000; i++)
+		buf_add_char(&deep, '[');
+	buf_add_char(&deep, '\n');
+	struct err err = ERR_INIT;
+	assert_null(trace_read(deep.bytes, deep.length, "t.ndjson", &err));
+	assert_non_null(strstr(err.message, "nested too deeply"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_stable_text),
+		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_cut_anywhere),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_nul_in_the_middle),
+		cmocka_unit_test(test_long_lines),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
