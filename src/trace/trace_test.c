@@ -312,7 +312,7 @@ static const struct refused {
 	{ HEADER "{\"k\":\"lost\",\"of\":\"\xC0\x80zzzz\"}\n", 2, 19, "not valid UTF-8" },
 	{ HEADER "{\"k\":\"lost\",\"of\":\"d\",}\n", 2, 22, "a string is wanted" },
 	{ HEADER "{\"k\":\"lost\" \"of\":\"d\"}\n", 2, 13, "`,` or `}`" },
-	{ HEADER "{\"k\":\"lost\",\"of\":\"d\",\"from\":1,\"to\":1} x\n", 2, 40,
+	{ HEADER "{\"k\":\"lost\",\"of\":\"d\",\"from\":1,\"to\":1} x\n", 2, 39,
 	    "nothing may follow the object" },
 	{ HEADER "{\"k\":\"lost\",\"new\":[1,]}\n", 2, 22, "a value is wanted" },
 	{ HEADER "{\"k\":\"lost\",\"new\":[1}\n", 2, 21, "`,` or the end" },
