@@ -14,6 +14,13 @@ struct transfer {
 	void *owner;
 };
 
+struct watched_socket {
+	uv_poll_t poll; /* first: uv frees us through it */
+	struct loop *loop;
+	curl_socket_t socket;
+	int events;
+};
+
 static void must(CURLMcode status, const char *what)
 {
 	if (status != CURLM_OK)
@@ -49,49 +56,59 @@ static void finish_transfers(struct loop *loop)
 
 static void socket_ready(uv_poll_t *poll, int status, int events)
 {
-	struct loop *loop = poll->data;
-	uv_os_fd_t socket;
-	if (uv_fileno((const uv_handle_t *)poll, &socket))
-		BUG("uv_fileno of a polled socket");
-	int flags = status < 0 ? CURL_CSELECT_ERR : 0;
+	struct watched_socket *watched = (struct watched_socket *)poll;
+	struct loop *loop = watched->loop;
+	int flags = 0;
 	if (events & UV_READABLE)
 		flags |= CURL_CSELECT_IN;
 	if (events & UV_WRITABLE)
 		flags |= CURL_CSELECT_OUT;
+	if (status < 0) {
+		/* A pending socket error: uv stops polling, and tells only EBADF. There may be bytes to read
+		 * before it, and only reading or writing says what it is. */
+		uv_poll_start(poll, watched->events, socket_ready);
+		flags = CURL_CSELECT_IN | CURL_CSELECT_OUT;
+	}
 	int running;
-	must(curl_multi_socket_action(loop->transfers.multi, socket, flags, &running),
+	must(curl_multi_socket_action(loop->transfers.multi, watched->socket, flags, &running),
 	    "curl_multi_socket_action");
 	finish_transfers(loop);
 }
 
-/* curl's socket callback. `poll` is what we assigned to the socket, NULL at first. */
-static int watch_socket(CURL *easy, curl_socket_t socket, int what, void *owner, void *poll_pointer)
+static struct watched_socket *watch_new(struct loop *loop, curl_socket_t socket)
+{
+	struct watched_socket *watched = xcalloc(1, sizeof(*watched));
+	watched->loop = loop;
+	watched->socket = socket;
+	int status = uv_poll_init_socket(&loop->uv, &watched->poll, socket);
+	if (status)
+		BUG("uv_poll_init_socket: %s", uv_strerror(status));
+	must(curl_multi_assign(loop->transfers.multi, socket, watched), "curl_multi_assign");
+	return watched;
+}
+
+/* curl's socket callback. `pointer` is what we assigned to the socket, NULL at first. */
+static int watch_socket(CURL *easy, curl_socket_t socket, int what, void *owner, void *pointer)
 {
 	(void)easy;
 	struct loop *loop = owner;
-	uv_poll_t *poll = poll_pointer;
+	struct watched_socket *watched = pointer;
 	if (what == CURL_POLL_REMOVE) {
 		/* curl closes the socket right after this; uv forgets it here, its handle is freed later. */
-		if (poll) {
+		if (watched) {
 			curl_multi_assign(loop->transfers.multi, socket, NULL);
-			uv_close((uv_handle_t *)poll, free_closed_handle);
+			uv_close((uv_handle_t *)&watched->poll, free_closed_handle);
 		}
 		return 0;
 	}
-	if (!poll) {
-		poll = xcalloc(1, sizeof(*poll));
-		int status = uv_poll_init_socket(&loop->uv, poll, socket);
-		if (status)
-			BUG("uv_poll_init_socket: %s", uv_strerror(status));
-		poll->data = loop;
-		must(curl_multi_assign(loop->transfers.multi, socket, poll), "curl_multi_assign");
-	}
-	int events = 0;
+	if (!watched)
+		watched = watch_new(loop, socket);
+	watched->events = 0;
 	if (what != CURL_POLL_OUT)
-		events |= UV_READABLE;
+		watched->events |= UV_READABLE;
 	if (what != CURL_POLL_IN)
-		events |= UV_WRITABLE;
-	uv_poll_start(poll, events, socket_ready);
+		watched->events |= UV_WRITABLE;
+	uv_poll_start(&watched->poll, watched->events, socket_ready);
 	return 0;
 }
 

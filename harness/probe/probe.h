@@ -1,6 +1,6 @@
 /*
- * probe: what a service says of itself, asked from outside: HTTP endpoints polled at a fixed rate, single requests,
- * and whether a dependency speaks its protocol yet.
+ * probe: what a service says of itself, asked from outside: HTTP endpoints polled at a fixed rate, single
+ * requests, and whether a dependency speaks its protocol yet.
  *
  * Everything is asynchronous on the loop; an answer is outside data: bodies, headers and states are bounded.
  */
@@ -17,12 +17,12 @@
 
 /* How a request over TCP ended before, or instead of, an HTTP answer. */
 enum probe_outcome {
-	PROBE_ANSWERED,   /* status line, headers and body arrived whole (or the body was cut at its limit) */
-	PROBE_REFUSED,    /* ECONNREFUSED */
-	PROBE_RESET,      /* connection reset or closed before the answer was whole */
-	PROBE_TIMEOUT,    /* no whole answer in time */
-	PROBE_UNREACHABLE,/* no route, no such address */
-	PROBE_GARBAGE,    /* not HTTP, or headers past their limit */
+	PROBE_ANSWERED, /* status line, headers and body arrived whole (or the body was cut at its limit) */
+	PROBE_REFUSED,  /* ECONNREFUSED */
+	PROBE_RESET,    /* connection reset or closed before the answer was whole */
+	PROBE_TIMEOUT,  /* no whole answer in time */
+	PROBE_UNREACHABLE, /* no route, no such address */
+	PROBE_GARBAGE,     /* not HTTP, or headers past their limit */
 };
 const char *probe_outcome_name(enum probe_outcome outcome); /* "answered", "refused", … */
 
@@ -32,34 +32,34 @@ const char *probe_outcome_name(enum probe_outcome outcome); /* "answered", "refu
 struct probe_answer {
 	int64_t sent_ns, answered_ns; /* the interval of the observation (loop clock) */
 	enum probe_outcome outcome;
-	int status;                   /* HTTP status, 0 unless answered */
-	const char *headers;          /* "Name: value\n…", borrowed */
-	const char *body;             /* borrowed */
+	int status;          /* HTTP status, 0 unless answered */
+	const char *headers; /* "Name: value\n…", borrowed */
+	const char *body;    /* borrowed */
 	size_t body_length;
-	bool body_cut;                /* longer than PROBE_BODY_MAX */
-	const char *detail;           /* the reason in words when not answered */
+	bool body_cut;      /* longer than PROBE_BODY_MAX */
+	const char *detail; /* the reason in words when not answered */
 };
 typedef void probe_done(void *owner, const struct probe_answer *answer);
 
 /* ---- one request ---- */
 struct probe_request {
-	const char *url;     /* absolute; the host is an address */
-	const char *method;  /* NULL: GET */
-	const char *host;    /* Host header the service sees ("gateway:4000"); NULL: from the url */
+	const char *url;            /* absolute; the host is an address */
+	const char *method;         /* NULL: GET */
+	const char *host;           /* Host header the service sees ("gateway:4000"); NULL: from the url */
 	const char *const *headers; /* "Name: value", NULL-terminated; or NULL */
-	const char *body;    /* or NULL */
+	const char *body;           /* or NULL */
 	int64_t timeout_ns;
 };
 struct probe_call;
-struct probe_call *probe_request(struct loop *loop, const struct probe_request *request, probe_done *done,
-    void *owner) MUST_CHECK;
+struct probe_call *probe_request(
+    struct loop *loop, const struct probe_request *request, probe_done *done, void *owner) MUST_CHECK;
 void probe_call_cancel(struct probe_call *call);
 
 /*
  * ---- an endpoint polled at a fixed rate on the monotonic clock ----
- * Ticks that fall while a poll is still under way are skipped, so polls never overlap and are never back-to-back.
- * The connection is made anew for each poll when `fresh`, kept otherwise (a fresh one sees "refused"; a kept one is
- * cheaper and sees "reset").
+ * Ticks that fall while a poll is still under way are skipped, so polls never overlap and are never
+ * back-to-back. The connection is made anew for each poll when `fresh`, kept otherwise (a fresh one sees
+ * "refused"; a kept one is cheaper and sees "reset").
  */
 struct poller_config {
 	const char *url, *host;
@@ -67,14 +67,14 @@ struct poller_config {
 	bool fresh;
 };
 struct poller;
-struct poller *poller_start(struct loop *loop, const struct poller_config *config, probe_done *sample, void *owner)
-    MUST_CHECK;
+struct poller *poller_start(
+    struct loop *loop, const struct poller_config *config, probe_done *sample, void *owner) MUST_CHECK;
 void poller_stop(struct poller *poller);
 
 /*
  * ---- readiness of a dependency, by protocol ----
- * Tries again every `every_ns` until the protocol says yes; `change` is called whenever what it says changes (and
- * first with the first answer). What it says is a rung of the ladder of phases as seen from the harness.
+ * Tries again every `every_ns` until the protocol says yes; `change` is called whenever what it says changes
+ * (and first with the first answer). What it says is a rung of the ladder of phases as seen from the harness.
  */
 enum readiness {
 	READINESS_REFUSED,     /* nothing listens */
@@ -88,16 +88,16 @@ enum readiness {
 const char *readiness_name(enum readiness readiness); /* the phase's name: "refused", "loading", "ready" … */
 
 struct readiness_config {
-	const char *protocol;           /* "redis", "postgres", "tcp" (accepting is ready) */
-	const char *address;            /* numeric */
+	const char *protocol; /* "redis", "postgres", "tcp" (accepting is ready) */
+	const char *address;  /* numeric */
 	int port;
 	const char *user, *password, *database; /* NULL: none */
-	int64_t every_ns, timeout_ns;   /* timeout of one try */
+	int64_t every_ns, timeout_ns;           /* timeout of one try */
 };
 struct readiness_answer {
 	int64_t asked_ns, answered_ns; /* the try that said so */
 	enum readiness readiness;
-	const char *detail;            /* the server's own words, borrowed, bounded, outside data */
+	const char *detail; /* the server's own words, borrowed, bounded, outside data */
 };
 typedef void readiness_change(void *owner, const struct readiness_answer *answer);
 struct readiness_probe;
