@@ -1,0 +1,366 @@
+#include "run/container.h"
+
+#include "base/duration.h"
+#include "run/container_private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Events follow their answer by milliseconds; an engine that is this late has lost them. */
+static const int64_t PROOF_DEADLINE_NS = 30 * NS_PER_S;
+
+const char *container_state_name(enum container_state state)
+{
+	static const char *const names[] = { [CONTAINER_NONE] = "absent",
+		[CONTAINER_CREATED] = "created",
+		[CONTAINER_RUNNING] = "running",
+		[CONTAINER_PAUSED] = "paused",
+		[CONTAINER_EXITED] = "exited" };
+	return names[state];
+}
+
+struct container *container_new(struct world *world, size_t service)
+{
+	struct container *container = xcalloc(1, sizeof(*container));
+	container->world = world;
+	container->index = service;
+	container->service = &world->config.plan->stack->services[service];
+	container->name = world_object_name(&world->identity, container->service->name);
+	container->stream = container_stream_new(world, service);
+	return container;
+}
+
+void container_free(struct container *container)
+{
+	if (!container)
+		return;
+	engine_cancel(container->call);
+	engine_cancel(container->inspection);
+	engine_cancel(container->ending);
+	timer_cancel(container->timer);
+	container_stream_free(container->stream);
+	json_decref(container->network_settings);
+	free(container->name);
+	free(container->id);
+	free(container);
+}
+
+enum container_state container_get_state(const struct container *container)
+{
+	return container->state;
+}
+
+const struct service *container_service(const struct container *container)
+{
+	return container->service;
+}
+
+const char *container_id(const struct container *container)
+{
+	return container->id;
+}
+
+bool container_is_healthy(const struct container *container)
+{
+	return container->healthy;
+}
+
+bool container_has_completed(const struct container *container)
+{
+	return container->completed;
+}
+
+bool container_has_started(const struct container *container)
+{
+	return container->started;
+}
+
+void container_listen(struct container *container, container_changed *changed, void *owner)
+{
+	container->changed = changed;
+	container->changed_owner = owner;
+}
+
+void container_set_state(struct container *container, enum container_state state)
+{
+	container->state = state;
+	if (state == CONTAINER_RUNNING || state == CONTAINER_PAUSED)
+		return;
+	json_decref(container->network_settings);
+	container->network_settings = NULL;
+}
+
+/* "172.18.0.3" on the world's network; an internal network has no published ports. */
+static const char *network_address(const struct container *container)
+{
+	char *network OWNED = world_network_name(&container->world->identity);
+	json_t *networks = json_object_get(container->network_settings, "Networks");
+	return json_string_value(json_object_get(json_object_get(networks, network), "IPAddress"));
+}
+
+static const char *published_port(const struct container *container, int port)
+{
+	char key[32];
+	snprintf(key, sizeof(key), "%d/tcp", port);
+	json_t *bindings = json_object_get(json_object_get(container->network_settings, "Ports"), key);
+	return json_string_value(json_object_get(json_array_get(bindings, 0), "HostPort"));
+}
+
+bool container_endpoint(const struct container *container, int port, char *buffer, size_t size)
+{
+	if (!container->network_settings)
+		return false;
+	if (container->world->identity.published) {
+		const char *host_port = published_port(container, port);
+		if (host_port)
+			snprintf(buffer, size, "127.0.0.1:%s", host_port);
+		return host_port;
+	}
+	const char *address = network_address(container);
+	if (!address || !*address)
+		return false;
+	snprintf(buffer, size, "%s:%d", address, port);
+	return true;
+}
+
+/* ---- one operation at a time ---- */
+
+static void begin(struct container *container, container_done *done, void *owner)
+{
+	if (container->busy)
+		BUG("two operations at once on `%s`", container->name);
+	container->busy = true;
+	container->answered = container->proven = false;
+	container->proof = PROOF_NONE;
+	container->action = STEP_HOLD;
+	container->done = done;
+	container->done_owner = owner;
+}
+
+static void finish(struct container *container, const struct err *err)
+{
+	container->busy = false;
+	timer_cancel(container->timer);
+	container->timer = NULL;
+	container->done(container->done_owner, container, err);
+}
+
+static void proof_is_missing(void *owner)
+{
+	struct container *container = owner;
+	container->timer = NULL;
+	struct err err = ERR_INIT;
+	err_set(&err, ERR_ENVIRONMENT,
+	    "the engine answered for container `%s`, but the event that proves it did not "
+	    "come within 30 s",
+	    container->name);
+	finish(container, &err);
+}
+
+static void settle(struct container *container)
+{
+	if (!container->busy || !container->answered)
+		return;
+	if (container->proof == PROOF_NONE || container->proven) {
+		finish(container, NULL);
+		return;
+	}
+	struct loop *loop = container->world->config.loop;
+	if (!container->timer)
+		container->timer =
+		    timer_start(loop, loop_now_ns(loop) + PROOF_DEADLINE_NS, proof_is_missing, container);
+}
+
+void container_prove(struct container *container, enum proof proof)
+{
+	if (!container->busy || container->proof != proof)
+		return;
+	container->proven = true;
+	settle(container);
+}
+
+static void answered(void *owner, json_t *reply, const struct err *err)
+{
+	(void)reply;
+	struct container *container = owner;
+	container->call = NULL;
+	container->answered = true;
+	if (err)
+		finish(container, err);
+	else
+		settle(container);
+	world_on_quiet(container->world);
+}
+
+static void removed(void *owner, json_t *reply, const struct err *err)
+{
+	(void)reply;
+	struct container *container = owner;
+	container->call = NULL;
+	if (!err)
+		container_set_state(container, CONTAINER_NONE);
+	finish(container, err);
+	world_on_quiet(container->world);
+}
+
+static void ask(struct container *container, enum asked asked, enum proof proof)
+{
+	container->asked = asked;
+	container->asked_ns = loop_now_ns(container->world->config.loop);
+	container->proof = proof;
+}
+
+/* The process is sure to end by it. */
+static bool is_deadly(const char *signal)
+{
+	return strcmp(signal, "SIGKILL") == 0 || strcmp(signal, "KILL") == 0 || strcmp(signal, "9") == 0;
+}
+
+static void send_action(struct container *container, enum step_kind action, const char *signal)
+{
+	struct engine *engine = container->world->config.engine;
+	int64_t grace_ns = container->service->stop_grace_period_ns;
+	switch (action) {
+	case STEP_START:
+		ask(container, ASKED_START, PROOF_START);
+		container->call = engine_container_start(engine, container->id, answered, container);
+		return;
+	case STEP_STOP:
+		ask(container, ASKED_STOP, PROOF_DIE);
+		container->call = engine_container_stop(engine, container->id, grace_ns, answered, container);
+		return;
+	case STEP_KILL:
+		ask(container, ASKED_KILL, is_deadly(signal) ? PROOF_DIE : PROOF_NONE);
+		container->call = engine_container_kill(engine, container->id, signal, answered, container);
+		return;
+	case STEP_PAUSE:
+		container->proof = PROOF_PAUSE;
+		container->call = engine_container_pause(engine, container->id, answered, container);
+		return;
+	case STEP_UNPAUSE:
+		container->proof = PROOF_UNPAUSE;
+		container->call = engine_container_unpause(engine, container->id, answered, container);
+		return;
+	case STEP_RESTART:
+		ask(container, ASKED_RESTART, PROOF_RESTART);
+		container->call =
+		    engine_container_restart(engine, container->id, grace_ns, answered, container);
+		return;
+	case STEP_REMOVE:
+		ask(container, ASKED_REMOVE, PROOF_NONE);
+		container->call = engine_container_remove(engine, container->id, removed, container);
+		return;
+	case STEP_WAIT:
+	case STEP_HOLD:
+	case STEP_REQUEST:
+		break;
+	}
+	BUG("step kind %d is not an action on a container", (int)action);
+}
+
+static void created(void *owner, json_t *reply, const struct err *err)
+{
+	struct container *container = owner;
+	container->call = NULL;
+	if (!err) {
+		free(container->id);
+		container->id = xstrdup(json_string_value(json_object_get(reply, "Id")));
+		container_set_state(container, CONTAINER_CREATED);
+	}
+	bool over = world_is_over(container->world);
+	if (err || over || container->action == STEP_HOLD)
+		finish(container, err);
+	else
+		send_action(container, container->action, container->signal);
+	world_on_quiet(container->world);
+}
+
+static void send_creation(struct container *container)
+{
+	int ports[16];
+	size_t count = world_probed_ports(container->world, container->index, ports, ARRAY_LENGTH(ports));
+	json_t *config = container_config(&container->world->identity, container->service, ports, count);
+	container->call = engine_container_create(
+	    container->world->config.engine, container->name, config, created, container);
+	json_decref(config);
+}
+
+void container_create(struct container *container, container_done *done, void *owner)
+{
+	begin(container, done, owner);
+	send_creation(container);
+}
+
+/* The engine refuses, or ignores, what is already so, and no event comes of it. */
+static bool is_so_already(const struct container *container, enum step_kind action)
+{
+	bool alive = container->state == CONTAINER_RUNNING || container->state == CONTAINER_PAUSED;
+	switch (action) {
+	case STEP_START:
+		return alive;
+	case STEP_STOP:
+	case STEP_KILL:
+		return !alive;
+	case STEP_PAUSE:
+		return container->state != CONTAINER_RUNNING;
+	case STEP_UNPAUSE:
+		return container->state != CONTAINER_PAUSED;
+	case STEP_REMOVE:
+		return container->state == CONTAINER_NONE;
+	case STEP_RESTART:
+	case STEP_WAIT:
+	case STEP_HOLD:
+	case STEP_REQUEST:
+		return false;
+	}
+	BUG("step kind %d", (int)action);
+}
+
+static void was_so_already(void *owner)
+{
+	struct container *container = owner;
+	container->timer = NULL;
+	finish(container, NULL);
+}
+
+void container_act(
+    struct container *container, enum step_kind action, const char *signal, container_done *done, void *owner)
+{
+	begin(container, done, owner);
+	container->action = action;
+	container->signal = signal;
+	if (is_so_already(container, action))
+		container->timer = timer_start(container->world->config.loop, 0, was_so_already, container);
+	else if (container->state == CONTAINER_NONE)
+		send_creation(container);
+	else
+		send_action(container, action, signal);
+}
+
+/* ---- the end ---- */
+
+bool container_is_quiet(const struct container *container)
+{
+	return !container->call && !container->ending && container_stream_is_drained(container->stream);
+}
+
+static void ended(void *owner, json_t *reply, const struct err *err)
+{
+	(void)reply;
+	(void)err; /* It may have died by itself meanwhile; what is left is the cleaning's. */
+	struct container *container = owner;
+	container->ending = NULL;
+	world_on_quiet(container->world);
+}
+
+void container_end(struct container *container)
+{
+	engine_cancel(container->inspection);
+	container->inspection = NULL;
+	container_stream_died(container->stream);
+	if (container->state == CONTAINER_RUNNING)
+		container->ending = engine_container_kill(
+		    container->world->config.engine, container->id, "SIGKILL", ended, container);
+	else if (container->state == CONTAINER_PAUSED)
+		container_stream_mute(container->stream); /* frozen: it writes nothing more */
+}

@@ -1,0 +1,38 @@
+/* container_config: what the engine is told to create for a service of a world. Pure JSON building. */
+#ifndef RUN_CONTAINER_CONFIG_H
+#define RUN_CONTAINER_CONFIG_H
+
+#include "plan/stack.h"
+
+#include <jansson.h>
+
+/* Everything falsestart makes carries these, and nothing without them is ever touched. */
+#define LABEL_RUN "io.falsestart.run"
+#define LABEL_WORLD "io.falsestart.world"
+#define LABEL_SCENARIO "io.falsestart.scenario"
+#define LABEL_SERVICE "io.falsestart.service"
+
+/* The identity of a world on the engine. */
+struct world_identity {
+	const char *run;      /* run id: [a-z0-9]+ */
+	const char *scenario; /* name */
+	int number;           /* of the world in its run, from 1 */
+	bool egress;          /* packets may leave the world */
+	bool
+	    published; /* watched ports are published on the engine's host, for an engine that is not local */
+	bool internal; /* the network has no way out at all (then nothing can be published from it) */
+};
+
+/* {LABEL_RUN: …, …}; `service` may be NULL. Owned by the caller, as everything below. */
+json_t *world_labels(const struct world_identity *world, const char *service);
+/* "fs-<run>-<number>", "fs-<run>-<number>-<name>". */
+char *world_network_name(const struct world_identity *world);
+char *world_object_name(const struct world_identity *world, const char *name);
+
+json_t *network_config(const struct world_identity *world);
+json_t *volume_config(const struct world_identity *world, const char *volume);
+/* `ports`: those that watches and requests need published, when world->published. */
+json_t *container_config(
+    const struct world_identity *world, const struct service *service, const int *ports, size_t port_count);
+
+#endif

@@ -1,0 +1,127 @@
+/* What the engine's events mean: the truth about a container's life, written into the trace. */
+#include "base/duration.h"
+#include "run/container_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *attribute(const json_t *event, const char *name)
+{
+	return json_string_value(
+	    json_object_get(json_object_get(json_object_get(event, "Actor"), "Attributes"), name));
+}
+
+/* When it happened: not before `earliest_ns`, and by the engine's stamp it had. */
+static void record(struct container *container, const json_t *event, const char *what, bool asked,
+    int64_t earliest_ns, int exit_code)
+{
+	if (world_is_over(container->world))
+		return;
+	int64_t stamp = json_integer_value(json_object_get(event, "timeNano"));
+	int64_t to_ns = engine_clock_loop_ns(container->world->config.clock, stamp);
+	int64_t error_ns = container->world->config.clock->error_ns;
+	int64_t from_ns = earliest_ns && earliest_ns < to_ns ? earliest_ns : to_ns - error_ns;
+	recorder_add(container->world->recorder,
+	    (struct event){
+		.kind = EVENT_SERVICE,
+		.from_ns = from_ns,
+		.to_ns = to_ns + error_ns,
+		.of = container->service->name,
+		.service = { .event = what, .asked = asked, .exit_code = exit_code, .by = "engine" },
+	    });
+	if (container->changed)
+		container->changed(container->changed_owner, container, what);
+}
+
+static void inspected(void *owner, json_t *reply, const struct err *err)
+{
+	struct container *container = owner;
+	container->inspection = NULL;
+	if (err || container->state != CONTAINER_RUNNING)
+		return; /* It has died meanwhile, or the next start asks again. */
+	json_decref(container->network_settings);
+	container->network_settings = json_incref(json_object_get(reply, "NetworkSettings"));
+	container_stream_reach(container->stream, container);
+	if (container->changed)
+		container->changed(container->changed_owner, container, "reachable");
+}
+
+static void on_start(struct container *container, const json_t *event)
+{
+	bool asked = container->asked == ASKED_START || container->asked == ASKED_RESTART;
+	int64_t earliest_ns = asked ? container->asked_ns : container->died_ns;
+	container_set_state(container, CONTAINER_RUNNING);
+	container->started = true;
+	container->healthy = container->completed = container->out_of_memory = false;
+	if (world_is_over(container->world))
+		return;
+	engine_cancel(container->inspection);
+	container->inspection =
+	    engine_container_inspect(container->world->config.engine, container->id, inspected, container);
+	container_stream_begin(container->stream, container->id, earliest_ns);
+	record(container, event, asked ? "started" : "restarted", asked, earliest_ns, -1);
+	/* One start was asked for; the next one without a step is the restart policy's. */
+	if (container->asked == ASKED_START)
+		container->asked = ASKED_NOTHING;
+	container_prove(container, PROOF_START);
+}
+
+static void on_die(struct container *container, const json_t *event)
+{
+	const char *code = attribute(event, "exitCode");
+	int exit_code = code ? atoi(code) : -1;
+	bool asked = container->asked == ASKED_STOP || container->asked == ASKED_KILL ||
+		     container->asked == ASKED_RESTART || container->asked == ASKED_REMOVE;
+	const char *what = container->out_of_memory         ? "oom-killed"
+			   : container->asked == ASKED_KILL ? "killed"
+			   : asked                          ? "stopped"
+							    : "exited";
+	container_set_state(container, CONTAINER_EXITED);
+	container->healthy = false;
+	container->completed = exit_code == 0;
+	engine_cancel(container->inspection);
+	container->inspection = NULL;
+	container_stream_died(container->stream);
+	container->died_ns = loop_now_ns(container->world->config.loop);
+	record(container, event, what, asked && !container->out_of_memory, asked ? container->asked_ns : 0,
+	    exit_code);
+	container_prove(container, PROOF_DIE);
+}
+
+static void on_health(struct container *container, const json_t *event, const char *status)
+{
+	container->healthy = strcmp(status, "healthy") == 0;
+	record(container, event, container->healthy ? "healthy" : "unhealthy", false, 0, -1);
+}
+
+void container_on_event(struct container *container, const json_t *event)
+{
+	static const char health[] = "health_status: ";
+	const char *action = json_string_value(json_object_get(event, "Action"));
+	if (!action)
+		return;
+	if (strcmp(action, "start") == 0) {
+		on_start(container, event);
+	} else if (strcmp(action, "die") == 0) {
+		on_die(container, event);
+	} else if (strcmp(action, "oom") == 0) {
+		container->out_of_memory = true;
+	} else if (strcmp(action, "pause") == 0) {
+		container_set_state(container, CONTAINER_PAUSED);
+		record(container, event, "paused", true, 0, -1);
+		container_prove(container, PROOF_PAUSE);
+	} else if (strcmp(action, "unpause") == 0) {
+		container_set_state(container, CONTAINER_RUNNING);
+		record(container, event, "unpaused", true, 0, -1);
+		container_prove(container, PROOF_UNPAUSE);
+	} else if (strcmp(action, "restart") == 0) {
+		container->asked = ASKED_NOTHING;
+		container_prove(container, PROOF_RESTART);
+	} else if (strncmp(action, health, sizeof(health) - 1) == 0) {
+		on_health(container, event, action + sizeof(health) - 1);
+	} else if (strcmp(action, "destroy") == 0) {
+		record(container, event, "removed", container->asked == ASKED_REMOVE, 0, -1);
+	} else if (strcmp(action, "create") == 0) {
+		record(container, event, "created", true, 0, -1);
+	}
+}

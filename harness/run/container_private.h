@@ -1,0 +1,47 @@
+/* container_private: the state of a container, shared by container.c (operations) and container_events.c. */
+#ifndef RUN_CONTAINER_PRIVATE_H
+#define RUN_CONTAINER_PRIVATE_H
+
+#include "run/container.h"
+#include "run/container_stream.h"
+
+/* What a step asked for last: tells what a start or a death means. */
+enum asked { ASKED_NOTHING, ASKED_START, ASKED_STOP, ASKED_KILL, ASKED_RESTART, ASKED_REMOVE };
+
+/* The event that proves the operation under way; PROOF_NONE when the answer alone is enough. */
+enum proof { PROOF_NONE, PROOF_START, PROOF_DIE, PROOF_PAUSE, PROOF_UNPAUSE, PROOF_RESTART };
+
+struct container {
+	struct world *world;
+	const struct service *service;
+	size_t index;
+	char *name, *id;
+	enum container_state state;
+	bool out_of_memory, healthy, completed, started;
+	struct container_stream *stream;
+	struct engine_call *inspection;
+	struct engine_call *ending; /* the kill at the end of the world */
+	json_t *network_settings;   /* of the running container; NULL while not known */
+	container_changed *changed;
+	void *changed_owner;
+
+	enum asked asked;
+	int64_t asked_ns;
+	int64_t died_ns; /* the last death, as the trace has it */
+
+	/* the operation under way */
+	struct engine_call *call;
+	bool busy, answered, proven;
+	enum proof proof;
+	enum step_kind action; /* what follows a creation; STEP_HOLD: nothing */
+	const char *signal;
+	struct timer *timer; /* to the proof's deadline, or to the call back of what was so already */
+	container_done *done;
+	void *done_owner;
+};
+
+void container_set_state(struct container *container, enum container_state state);
+/* The event that an operation waits for has come. */
+void container_prove(struct container *container, enum proof proof);
+
+#endif

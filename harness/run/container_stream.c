@@ -1,0 +1,204 @@
+#include "run/container_stream.h"
+
+#include "base/duration.h"
+#include "probe/probe.h"
+#include "run/container.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const int64_t READINESS_EVERY_NS = 20 * NS_PER_MS;
+static const int64_t READINESS_TIMEOUT_NS = 2 * NS_PER_S;
+
+struct container_stream {
+	struct world *world;
+	const struct service *service;
+	size_t index;
+	struct engine_call *log;
+	int64_t last_stamp_ns; /* engine's stamp of the last line heard */
+	bool again;            /* the process began anew while the old log was still read */
+	char *id;
+	struct readiness_probe *readiness;
+	int64_t last_answer_ns; /* the readiness probe's answer before this one was asked then */
+};
+
+struct container_stream *container_stream_new(struct world *world, size_t service)
+{
+	struct container_stream *stream = xcalloc(1, sizeof(*stream));
+	stream->world = world;
+	stream->index = service;
+	stream->service = &world->config.plan->stack->services[service];
+	return stream;
+}
+
+void container_stream_free(struct container_stream *stream)
+{
+	if (!stream)
+		return;
+	engine_cancel(stream->log);
+	readiness_probe_stop(stream->readiness);
+	free(stream->id);
+	free(stream);
+}
+
+void container_stream_mute(struct container_stream *stream)
+{
+	engine_cancel(stream->log);
+	stream->log = NULL;
+}
+
+bool container_stream_is_drained(const struct container_stream *stream)
+{
+	return !stream->log;
+}
+
+/* ---- the log ---- */
+
+static void feed_attempts(struct container_stream *stream, const struct event *line)
+{
+	const struct plan *plan = stream->world->config.plan;
+	for (size_t i = 0; i < plan->watch_count; i++) {
+		struct log_attempts *attempts = stream->world->attempts[i];
+		struct event attempt;
+		if (attempts && plan->watches[i].service == stream->index &&
+		    log_attempts_feed(attempts, line, &attempt))
+			recorder_add(stream->world->recorder, attempt);
+	}
+}
+
+static void on_line(void *owner, const struct engine_log_line *line)
+{
+	struct container_stream *stream = owner;
+	if (line->engine_stamp_ns > stream->last_stamp_ns)
+		stream->last_stamp_ns = line->engine_stamp_ns;
+	const struct engine_clock *clock = stream->world->config.clock;
+	int64_t written_ns = engine_clock_loop_ns(clock, line->engine_stamp_ns);
+	if (world_is_over(stream->world) && written_ns > stream->world->ended_ns)
+		return; /* last words of a process that the teardown kills */
+	struct event event = {
+		.kind = EVENT_LOG,
+		.from_ns = written_ns - clock->error_ns,
+		.to_ns = written_ns + clock->error_ns,
+		.of = stream->service->name,
+		.log = { .output = (int)line->output,
+		    .cut = line->cut,
+		    .line = { line->text, line->length } },
+	};
+	recorder_add(stream->world->recorder, event);
+	feed_attempts(stream, &event);
+}
+
+static void follow(struct container_stream *stream);
+
+static void log_ended(void *owner, const struct err *err)
+{
+	struct container_stream *stream = owner;
+	stream->log = NULL;
+	if (stream->again && !world_is_over(stream->world)) {
+		stream->again = false;
+		follow(stream);
+	} else if (err && !world_is_over(stream->world)) {
+		char what[ERR_MESSAGE_MAX + 128];
+		snprintf(
+		    what, sizeof(what), "the log of `%s` was lost: %s", stream->service->name, err->message);
+		world_note_trouble(stream->world, what);
+	}
+	world_on_quiet(stream->world);
+}
+
+static void follow(struct container_stream *stream)
+{
+	int64_t since_ns = stream->last_stamp_ns ? stream->last_stamp_ns + 1 : 0;
+	stream->log = engine_container_logs(stream->world->config.engine, stream->id, stream->service->tty,
+	    since_ns, on_line, log_ended, stream);
+}
+
+void container_stream_begin(struct container_stream *stream, const char *id, int64_t earliest_ns)
+{
+	const struct plan *plan = stream->world->config.plan;
+	for (size_t i = 0; i < plan->watch_count; i++)
+		if (stream->world->attempts[i] && plan->watches[i].service == stream->index)
+			log_attempts_client_started(stream->world->attempts[i], earliest_ns);
+	free(stream->id);
+	stream->id = xstrdup(id);
+	if (stream->log)
+		stream->again = true;
+	else
+		follow(stream);
+}
+
+/* ---- readiness ---- */
+
+static void on_readiness(void *owner, const struct readiness_answer *answer)
+{
+	struct container_stream *stream = owner;
+	/* It became so after the last answer that said otherwise was asked for. */
+	int64_t from_ns = stream->last_answer_ns ? stream->last_answer_ns : answer->asked_ns;
+	stream->last_answer_ns = answer->asked_ns;
+	if (answer->readiness == READINESS_READY)
+		stream->readiness = NULL;
+	recorder_add(stream->world->recorder, (struct event){
+						  .kind = EVENT_SERVICE,
+						  .from_ns = from_ns,
+						  .to_ns = answer->answered_ns,
+						  .of = stream->service->name,
+						  .service = { .event = readiness_name(answer->readiness),
+						      .exit_code = -1,
+						      .by = "probe",
+						      .detail = answer->detail },
+					      });
+}
+
+/* The official images take the password as an argument of the server or, often, from the environment. */
+static const char *redis_password(const struct service *service)
+{
+	for (size_t i = 0; i + 1 < service->command.count; i++)
+		if (strcmp(service->command.items[i], "--requirepass") == 0)
+			return service->command.items[i + 1];
+	return service_environment(service, "REDIS_PASSWORD");
+}
+
+static void fill_credentials(struct readiness_config *config, const struct service *service)
+{
+	if (strcmp(config->protocol, "redis") == 0) {
+		config->password = redis_password(service);
+		return;
+	}
+	config->user = service_environment(service, "POSTGRES_USER");
+	if (!config->user)
+		config->user = "postgres";
+	config->password = service_environment(service, "POSTGRES_PASSWORD");
+	config->database = service_environment(service, "POSTGRES_DB");
+	if (!config->database)
+		config->database = config->user;
+}
+
+void container_stream_reach(struct container_stream *stream, const struct container *container)
+{
+	char endpoint[128];
+	if (!stream->service->protocol || stream->readiness ||
+	    !container_endpoint(container, stream->service->protocol_port, endpoint, sizeof(endpoint)))
+		return;
+	char *colon = strrchr(endpoint, ':');
+	*colon = '\0';
+	struct readiness_config config = {
+		.protocol = stream->service->protocol,
+		.address = endpoint,
+		.port = (int)strtol(colon + 1, NULL, 10),
+		.every_ns = READINESS_EVERY_NS,
+		.timeout_ns = READINESS_TIMEOUT_NS,
+	};
+	fill_credentials(&config, stream->service);
+	struct err err = ERR_INIT;
+	stream->last_answer_ns = 0;
+	stream->readiness =
+	    readiness_probe_start(stream->world->config.loop, &config, on_readiness, stream, &err);
+	if (!stream->readiness)
+		world_note_trouble(stream->world, err.message);
+}
+
+void container_stream_died(struct container_stream *stream)
+{
+	readiness_probe_stop(stream->readiness);
+	stream->readiness = NULL;
+}

@@ -1,0 +1,72 @@
+#include "run/engine_clock.h"
+
+#include "base/duration.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+int64_t rfc3339_parse_ns(const char *text)
+{
+	struct tm tm = { 0 };
+	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+	if (!rest)
+		return -1;
+	int64_t ns = (int64_t)timegm(&tm) * NS_PER_S;
+	if (*rest == '.') {
+		int64_t unit = NS_PER_S / 10;
+		for (rest++; *rest >= '0' && *rest <= '9'; rest++, unit /= 10)
+			ns += (*rest - '0') * unit;
+	}
+	if (*rest == '+' || *rest == '-') {
+		int hours, minutes;
+		if (sscanf(rest + 1, "%2d:%2d", &hours, &minutes) != 2)
+			return -1;
+		int64_t ahead = ((int64_t)hours * 60 + minutes) * 60 * NS_PER_S;
+		return *rest == '+' ? ns - ahead : ns + ahead;
+	}
+	return strcmp(rest, "Z") == 0 ? ns : -1;
+}
+
+static int64_t wall_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+int engine_clock_init(struct engine_clock *clock, struct loop *loop, bool local, const json_t *info,
+    int64_t asked_ns, struct err *err)
+{
+	int64_t answered_ns = loop_now_ns(loop);
+	*clock = (struct engine_clock){ .loop = loop, .local = local };
+	if (local)
+		return 0;
+	const char *text = json_string_value(json_object_get(info, "SystemTime"));
+	int64_t stamp = text ? rfc3339_parse_ns(text) : -1;
+	if (stamp < 0)
+		return err_set(err, ERR_ENVIRONMENT,
+		    "the engine did not say what time it is (GET /info: SystemTime is `%.60s`)",
+		    text ? text : "");
+	clock->error_ns = (answered_ns - asked_ns) / 2;
+	clock->offset_ns = asked_ns + clock->error_ns - stamp;
+	return 0;
+}
+
+static int64_t offset_ns(const struct engine_clock *clock)
+{
+	return clock->local ? loop_now_ns(clock->loop) - wall_ns() : clock->offset_ns;
+}
+
+int64_t engine_clock_loop_ns(const struct engine_clock *clock, int64_t engine_stamp_ns)
+{
+	int64_t now = loop_now_ns(clock->loop);
+	int64_t ns = engine_stamp_ns + offset_ns(clock);
+	return ns < now ? ns : now;
+}
+
+int64_t engine_clock_stamp_ns(const struct engine_clock *clock, int64_t loop_ns)
+{
+	return loop_ns - offset_ns(clock);
+}

@@ -1,0 +1,33 @@
+/*
+ * engine_clock: the engine's wall clock on the loop's monotonic clock.
+ *
+ * A local engine shares this machine's clocks: the offset is read from both at once, each time it is asked
+ * for, so that a stepped wall clock does no harm to what is converted afterwards. For a remote engine it is
+ * measured once from the time in GET /info, with half the round trip as the bound of the error.
+ */
+#ifndef RUN_ENGINE_CLOCK_H
+#define RUN_ENGINE_CLOCK_H
+
+#include "base/err.h"
+#include "engine/engine.h"
+#include "loop/loop.h"
+
+struct engine_clock {
+	struct loop *loop;
+	bool local;
+	int64_t offset_ns; /* monotonic minus wall, when not local */
+	int64_t error_ns;
+};
+
+/* Measures from a reply of engine_info() that was asked at asked_ns and answered now. */
+int engine_clock_init(struct engine_clock *clock, struct loop *loop, bool local, const json_t *info,
+    int64_t asked_ns, struct err *err) MUST_CHECK;
+/* The loop's time of an engine stamp (nanoseconds since 1970); never later than now. */
+int64_t engine_clock_loop_ns(const struct engine_clock *clock, int64_t engine_stamp_ns);
+/* The engine stamp of a moment of the loop. */
+int64_t engine_clock_stamp_ns(const struct engine_clock *clock, int64_t loop_ns);
+
+/* "2026-11-23T17:00:00.123456789Z" as nanoseconds since 1970; -1 if it is not such a time. */
+int64_t rfc3339_parse_ns(const char *text);
+
+#endif

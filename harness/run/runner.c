@@ -1,0 +1,303 @@
+#include "run/runner.h"
+
+#include "base/duration.h"
+#include "run/container_config.h"
+#include "run/images.h"
+#include "run/reaper.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Fine enough to see what disturbs a 20 ms poll, coarse enough to cost nothing. */
+static const int64_t LATENESS_PERIOD_NS = 10 * NS_PER_MS;
+static const int64_t LATENESS_WINDOW_NS = 250 * NS_PER_MS;
+
+struct slot {
+	struct runner *runner;
+	struct world *world;
+};
+
+struct runner {
+	struct runner_config config;
+	struct engine_clock clock;
+	char *engine_version;
+	struct engine_call *call, *events;
+	struct images *images;
+	struct reaper *reaper;
+	struct lateness *lateness;
+	struct slot *slots; /* one a plan */
+	size_t next, running;
+	int64_t asked_ns, worst_ns;
+	bool interrupted, leftover, over;
+	struct err failure;
+	struct timer *turn;
+};
+
+const char *runner_engine_version(const struct runner *runner)
+{
+	return runner->engine_version ? runner->engine_version : "";
+}
+
+int64_t runner_lateness_ns(const struct runner *runner)
+{
+	return runner->worst_ns;
+}
+
+/* ---- the end ---- */
+
+static void finish(struct runner *runner)
+{
+	if (runner->over)
+		return;
+	runner->over = true;
+	lateness_stop(runner->lateness);
+	runner->lateness = NULL;
+	engine_cancel(runner->events);
+	runner->events = NULL;
+	struct reaper *reaper = steal_ptr(runner->reaper);
+	if (runner->leftover)
+		reaper_leave_to(reaper);
+	else
+		reaper_farewell(reaper);
+	runner->config.done(runner->config.owner, err_is_set(&runner->failure) ? &runner->failure : NULL);
+}
+
+static void fail(struct runner *runner, const struct err *err)
+{
+	if (!err_is_set(&runner->failure))
+		runner->failure = *err;
+	runner->next = runner->config.plan_count;
+	for (size_t i = 0; i < runner->config.plan_count; i++)
+		if (runner->slots[i].world)
+			world_give_up(runner->slots[i].world, WORLD_TROUBLE, err);
+	if (runner->running == 0)
+		finish(runner);
+}
+
+/* ---- worlds ---- */
+
+static void fill_jobs(void *owner);
+
+static void world_ended(void *owner, struct world *world)
+{
+	struct slot *slot = owner;
+	struct runner *runner = slot->runner;
+	const struct world_outcome *outcome = world_outcome(world);
+	if (err_is_set(&outcome->leftover))
+		runner->leftover = true;
+	if (runner->config.world_ended)
+		runner->config.world_ended(runner->config.owner, (size_t)(slot - runner->slots), outcome);
+	runner->running--;
+	/* From the loop: the world is still on the stack. */
+	if (!runner->turn)
+		runner->turn = timer_start(runner->config.loop, 0, fill_jobs, runner);
+}
+
+static void world_heard(void *owner, struct world *world, const struct event *event)
+{
+	(void)world;
+	struct slot *slot = owner;
+	struct runner *runner = slot->runner;
+	if (runner->config.world_heard)
+		runner->config.world_heard(runner->config.owner, (size_t)(slot - runner->slots), event);
+}
+
+static int start_world(struct runner *runner, size_t index, struct err *err)
+{
+	struct slot *slot = &runner->slots[index];
+	struct world_config config = {
+		.loop = runner->config.loop,
+		.engine = runner->config.engine,
+		.clock = &runner->clock,
+		.plan = runner->config.plans[index],
+		.redactor = runner->config.redactors[index],
+		.run = runner->config.run,
+		.number = (int)index + 1,
+		.trace_path = runner->config.trace_paths[index],
+		.engine_version = runner_engine_version(runner),
+		.started_at = runner->config.started_at,
+		.heard = world_heard,
+		.ended = world_ended,
+		.owner = slot,
+	};
+	slot->world = world_start(&config, err);
+	if (!slot->world)
+		return -1;
+	runner->running++;
+	if (runner->config.world_started)
+		runner->config.world_started(runner->config.owner, index, slot->world);
+	return 0;
+}
+
+static void free_ended_worlds(struct runner *runner)
+{
+	for (size_t i = 0; i < runner->config.plan_count; i++) {
+		struct world *world = runner->slots[i].world;
+		if (!world || world_outcome(world)->took_ns == 0)
+			continue;
+		runner->slots[i].world = NULL;
+		world_free(world);
+	}
+}
+
+static void fill_jobs(void *owner)
+{
+	struct runner *runner = owner;
+	runner->turn = NULL;
+	free_ended_worlds(runner);
+	while (runner->next < runner->config.plan_count && runner->running < runner->config.jobs) {
+		struct err err = ERR_INIT;
+		if (start_world(runner, runner->next, &err) < 0) {
+			fail(runner, &err);
+			return;
+		}
+		runner->next++;
+	}
+	if (runner->running == 0)
+		finish(runner);
+}
+
+/* ---- what comes from outside ---- */
+
+static void on_lateness(void *owner, int64_t from_ns, int64_t to_ns, int64_t worst_ns)
+{
+	struct runner *runner = owner;
+	if (worst_ns > runner->worst_ns)
+		runner->worst_ns = worst_ns;
+	for (size_t i = 0; i < runner->config.plan_count; i++)
+		if (runner->slots[i].world)
+			world_on_lateness(runner->slots[i].world, from_ns, to_ns, worst_ns);
+}
+
+static void on_event(void *owner, json_t *event)
+{
+	struct runner *runner = owner;
+	json_t *attributes = json_object_get(json_object_get(event, "Actor"), "Attributes");
+	const char *number = json_string_value(json_object_get(attributes, LABEL_WORLD));
+	size_t index = number ? (size_t)strtol(number, NULL, 10) - 1 : SIZE_MAX;
+	if (index < runner->config.plan_count && runner->slots[index].world)
+		world_on_engine_event(runner->slots[index].world, event);
+}
+
+static void events_ended(void *owner, const struct err *err)
+{
+	struct runner *runner = owner;
+	runner->events = NULL;
+	struct err failure = ERR_INIT;
+	if (err)
+		failure = *err;
+	else
+		err_set(&failure, ERR_ENVIRONMENT,
+		    "the engine closed its stream of events; it was probably stopped");
+	fail(runner, &failure);
+}
+
+/* ---- the beginning: clock, images, events ---- */
+
+static void images_done(void *owner, const struct err *err)
+{
+	struct runner *runner = owner;
+	if (err) {
+		fail(runner, err);
+		return;
+	}
+	struct err failure = ERR_INIT;
+	runner->reaper = reaper_start(runner->config.run, runner->config.engine_address, &failure);
+	if (!runner->reaper) {
+		fail(runner, &failure);
+		return;
+	}
+	char *label OWNED = xasprintf("%s=%s", LABEL_RUN, runner->config.run);
+	json_t *filters = json_pack("{s:[s], s:[s]}", "type", "container", "label", label);
+	runner->events = engine_events(runner->config.engine, filters, on_event, events_ended, runner);
+	json_decref(filters);
+	runner->lateness =
+	    lateness_start(runner->config.loop, LATENESS_PERIOD_NS, LATENESS_WINDOW_NS, on_lateness, runner);
+	runner->turn = timer_start(runner->config.loop, 0, fill_jobs, runner);
+}
+
+static void informed(void *owner, json_t *reply, const struct err *err)
+{
+	struct runner *runner = owner;
+	runner->call = NULL;
+	struct err failure = ERR_INIT;
+	if (!err && engine_clock_init(&runner->clock, runner->config.loop,
+			engine_is_local(runner->config.engine), reply, runner->asked_ns, &failure) < 0)
+		err = &failure;
+	if (err) {
+		fail(runner, err);
+		return;
+	}
+	struct images_config images = {
+		.engine = runner->config.engine,
+		.plans = runner->config.plans,
+		.plan_count = runner->config.plan_count,
+		.progress = runner->config.image_progress,
+		.done = images_done,
+		.owner = runner,
+	};
+	runner->images = images_ensure(&images);
+}
+
+static void negotiated(void *owner, json_t *reply, const struct err *err)
+{
+	struct runner *runner = owner;
+	runner->call = NULL;
+	if (err) {
+		fail(runner, err);
+		return;
+	}
+	const char *version = json_string_value(json_object_get(reply, "Version"));
+	runner->engine_version = xstrdup(version ? version : "");
+	runner->asked_ns = loop_now_ns(runner->config.loop);
+	runner->call = engine_info(runner->config.engine, informed, runner);
+}
+
+struct runner *runner_start(const struct runner_config *config, struct err *err)
+{
+	if (config->plan_count == 0) {
+		err_set(err, ERR_USAGE, "no scenario to run");
+		return NULL;
+	}
+	struct runner *runner = xcalloc(1, sizeof(*runner));
+	runner->config = *config;
+	runner->slots = xcalloc(config->plan_count, sizeof(*runner->slots));
+	for (size_t i = 0; i < config->plan_count; i++)
+		runner->slots[i].runner = runner;
+	runner->call = engine_negotiate(config->engine, negotiated, runner);
+	return runner;
+}
+
+void runner_interrupt(struct runner *runner)
+{
+	if (runner->over || runner->interrupted)
+		return;
+	runner->interrupted = true;
+	runner->next = runner->config.plan_count;
+	engine_cancel(runner->call);
+	runner->call = NULL;
+	images_free(runner->images);
+	runner->images = NULL;
+	for (size_t i = 0; i < runner->config.plan_count; i++)
+		if (runner->slots[i].world)
+			world_give_up(runner->slots[i].world, WORLD_INTERRUPTED, NULL);
+	if (runner->running == 0)
+		finish(runner);
+}
+
+void runner_free(struct runner *runner)
+{
+	if (!runner)
+		return;
+	engine_cancel(runner->call);
+	engine_cancel(runner->events);
+	images_free(runner->images);
+	timer_cancel(runner->turn);
+	lateness_stop(runner->lateness);
+	for (size_t i = 0; i < runner->config.plan_count; i++)
+		world_free(runner->slots[i].world);
+	reaper_leave_to(runner->reaper);
+	free(runner->slots);
+	free(runner->engine_version);
+	free(runner);
+}

@@ -1,0 +1,426 @@
+#include "run/world.h"
+
+#include "base/duration.h"
+#include "run/cleaning.h"
+#include "run/container.h"
+#include "run/container_stream.h"
+#include "run/steps.h"
+#include "run/watches.h"
+#include "run/world_private.h"
+
+#include <string.h>
+
+#ifndef FALSESTART_VERSION
+#define FALSESTART_VERSION "unknown"
+#endif
+
+/* How long the last lines of the logs may take to arrive once their processes are dead. */
+static const int64_t DRAIN_DEADLINE_NS = 5 * NS_PER_S;
+
+const struct plan *world_plan(const struct world *world)
+{
+	return world->config.plan;
+}
+
+int world_number(const struct world *world)
+{
+	return world->identity.number;
+}
+
+const struct world_outcome *world_outcome(const struct world *world)
+{
+	return &world->outcome;
+}
+
+size_t world_step(const struct world *world)
+{
+	return steps_current(world->steps);
+}
+
+bool world_is_over(const struct world *world)
+{
+	return world->over;
+}
+
+/* ---- what goes into the trace ---- */
+
+static void heard(void *owner, const struct event *event)
+{
+	struct world *world = owner;
+	steps_on_event(world->steps, event);
+	if (world->config.heard)
+		world->config.heard(world->config.owner, world, event);
+}
+
+static void record_trouble(struct world *world, const char *what, bool fatal)
+{
+	int64_t now = loop_now_ns(world->config.loop);
+	recorder_add(world->recorder, (struct event){ .kind = EVENT_TROUBLE,
+					  .from_ns = now,
+					  .to_ns = now,
+					  .trouble = { .what = what, .fatal = fatal } });
+}
+
+void world_note_trouble(struct world *world, const char *what)
+{
+	if (!world_is_over(world))
+		record_trouble(world, what, false);
+}
+
+static void record_world(struct world *world)
+{
+	recorder_add(world->recorder, (struct event){
+					  .kind = EVENT_WORLD,
+					  .from_ns = world->began_ns,
+					  .to_ns = world->began_ns,
+					  .world = { .version = TRACE_VERSION,
+					      .speed = world->config.plan->speed,
+					      .scenario = world->config.plan->name,
+					      .file = world->config.plan->file,
+					      .run = world->config.run,
+					      .world = "",
+					      .started_at = world->config.started_at,
+					      .engine = world->config.engine_version,
+					      .harness = FALSESTART_VERSION },
+				      });
+}
+
+static void record_end(struct world *world)
+{
+	static const char *const reasons[] = { [WORLD_COMPLETED] = "completed",
+		[WORLD_TIMEOUT] = "timeout",
+		[WORLD_WAIT] = "wait",
+		[WORLD_TROUBLE] = "trouble",
+		[WORLD_INTERRUPTED] = "interrupted" };
+	recorder_add(world->recorder, (struct event){
+					  .kind = EVENT_END,
+					  .from_ns = world->ended_ns,
+					  .to_ns = world->ended_ns,
+					  .end = { .reason = reasons[world->outcome.end],
+					      .dropped = recorder_dropped(world->recorder) },
+				      });
+}
+
+void world_on_lateness(struct world *world, int64_t from_ns, int64_t to_ns, int64_t worst_ns)
+{
+	if (world_is_over(world))
+		return;
+	recorder_add(world->recorder, (struct event){ .kind = EVENT_LATENESS,
+					  .from_ns = from_ns,
+					  .to_ns = to_ns,
+					  .lateness = { .worst_ns = worst_ns } });
+}
+
+/* ---- the end: the dead first, then their last words, then the engine is clean ---- */
+
+static void cleaned(void *owner, const struct cleaning_result *result)
+{
+	struct world *world = owner;
+	world->cleaning = NULL;
+	world->outcome.leftover = result->err;
+	if (world->outcome.end == WORLD_COMPLETED)
+		err_wrap(&world->outcome.leftover, "the world of `%s` could not be removed",
+		    world->config.plan->name);
+	world->outcome.took_ns = loop_now_ns(world->config.loop) - world->began_ns;
+	world->config.ended(world->config.owner, world);
+}
+
+static void close_trace(struct world *world)
+{
+	record_end(world);
+	struct recorder *recorder = steal_ptr(world->recorder);
+	if (recorder_close(recorder, &world->outcome.err) < 0)
+		world->outcome.end = WORLD_TROUBLE;
+}
+
+static void tear_down(void *owner)
+{
+	struct world *world = owner;
+	timer_cancel(world->ending);
+	world->ending = NULL;
+	close_trace(world);
+	for (size_t i = 0; i < world->config.plan->stack->service_count; i++) {
+		container_free(world->containers[i]);
+		world->containers[i] = NULL;
+	}
+	world->cleaning = cleaning_start(world->config.loop, world->config.engine, world->config.run,
+	    world->identity.number, cleaned, world);
+}
+
+/* Nothing is under way any more: no call that could still make something, no log that is still read. */
+static bool is_quiet(const struct world *world)
+{
+	if (world->call)
+		return false;
+	for (size_t i = 0; i < world->config.plan->stack->service_count; i++)
+		if (!container_is_quiet(world->containers[i]))
+			return false;
+	return true;
+}
+
+void world_on_quiet(struct world *world)
+{
+	if (!world->over || !world->ending || !is_quiet(world))
+		return;
+	/* From the loop: this is called from inside a stream of the container that will be freed. */
+	timer_cancel(world->ending);
+	world->ending = timer_start(world->config.loop, 0, tear_down, world);
+}
+
+void world_finish(struct world *world, enum world_end end)
+{
+	if (world->over)
+		return;
+	world->over = true;
+	world->outcome.end = end;
+	world->ended_ns = loop_now_ns(world->config.loop);
+	timer_cancel(world->deadline);
+	world->deadline = NULL;
+	steps_stop(world->steps);
+	watches_free(world->watches);
+	world->watches = NULL;
+	for (size_t i = 0; i < world->config.plan->stack->service_count; i++)
+		container_end(world->containers[i]);
+	world->ending = timer_start(
+	    world->config.loop, is_quiet(world) ? 0 : world->ended_ns + DRAIN_DEADLINE_NS, tear_down, world);
+}
+
+void world_fail(struct world *world, const struct err *err)
+{
+	if (world->over)
+		return;
+	record_trouble(world, err->message, true);
+	world->outcome.err = *err;
+	world_finish(world, WORLD_TROUBLE);
+}
+
+void world_give_up(struct world *world, enum world_end end, const struct err *err)
+{
+	if (err && end == WORLD_TROUBLE)
+		world_fail(world, err);
+	else
+		world_finish(world, end);
+}
+
+static void timed_out(void *owner)
+{
+	struct world *world = owner;
+	world->deadline = NULL;
+	world_finish(world, WORLD_TIMEOUT);
+}
+
+/* ---- set-up ---- */
+
+static void on_container_change(void *owner, struct container *container, const char *event)
+{
+	struct world *world = owner;
+	if (world_is_over(world))
+		return;
+	size_t service = (size_t)(container_service(container) - world->config.plan->stack->services);
+	if (strcmp(event, "reachable") == 0) {
+		watches_reach(world->watches, service);
+		steps_look(world->steps);
+	} else if (container_get_state(container) == CONTAINER_EXITED) {
+		watches_lost(world->watches, service);
+	}
+}
+
+static void container_made(void *owner, struct container *container, const struct err *err)
+{
+	(void)container;
+	struct world *world = owner;
+	if (world_is_over(world))
+		return;
+	if (err) {
+		world_fail(world, err);
+		return;
+	}
+	if (--world->pending == 0)
+		steps_begin(world->steps);
+}
+
+/* What no step starts is not made: a dependency that stays away costs nothing. */
+static bool is_ever_started(const struct plan *plan, size_t service)
+{
+	for (size_t i = 0; i < plan->step_count; i++)
+		for (size_t k = 0; k < plan->steps[i].service_count; k++)
+			if (plan->steps[i].services[k] == service)
+				return true;
+	return false;
+}
+
+static void make_containers(struct world *world)
+{
+	const struct plan *plan = world->config.plan;
+	world->pending = 1;
+	for (size_t i = 0; i < plan->stack->service_count; i++) {
+		if (!is_ever_started(plan, i))
+			continue;
+		world->pending++;
+		container_create(world->containers[i], container_made, world);
+	}
+	if (--world->pending == 0)
+		steps_begin(world->steps);
+}
+
+static void make_next_volume(struct world *world);
+
+static void volume_made(void *owner, json_t *reply, const struct err *err)
+{
+	(void)reply;
+	struct world *world = owner;
+	world->call = NULL;
+	if (world->over)
+		world_on_quiet(world);
+	else if (err)
+		world_fail(world, err);
+	else
+		make_next_volume(world);
+}
+
+static void make_next_volume(struct world *world)
+{
+	const struct strings *volumes = &world->config.plan->stack->volumes;
+	if (world->volumes_made == volumes->count) {
+		make_containers(world);
+		return;
+	}
+	const char *name = volumes->items[world->volumes_made++];
+	char *doing OWNED = xasprintf("create volume `%s`", name);
+	json_t *config = volume_config(&world->identity, name);
+	world->call = engine_request(world->config.engine,
+	    &(struct engine_request){
+		.method = "POST", .path = "/volumes/create", .doing = doing, .body = config },
+	    volume_made, world);
+	json_decref(config);
+}
+
+static void network_made(void *owner, json_t *reply, const struct err *err)
+{
+	(void)reply;
+	struct world *world = owner;
+	world->call = NULL;
+	if (world->over)
+		world_on_quiet(world);
+	else if (err)
+		world_fail(world, err);
+	else
+		make_next_volume(world);
+}
+
+static void make_network(struct world *world)
+{
+	json_t *config = network_config(&world->identity);
+	world->call = engine_network_create(world->config.engine, config, network_made, world);
+	json_decref(config);
+}
+
+size_t world_probed_ports(const struct world *world, size_t service, int *ports, size_t size)
+{
+	const struct plan *plan = world->config.plan;
+	size_t count = 0;
+	const struct service *probed = &plan->stack->services[service];
+	if (probed->protocol && count < size)
+		ports[count++] = probed->protocol_port;
+	for (size_t i = 0; i < plan->watch_count && count < size; i++)
+		if (plan->watches[i].kind == WATCH_HTTP && plan->watches[i].service == service)
+			ports[count++] = plan->watches[i].port;
+	for (size_t i = 0; i < plan->step_count && count < size; i++)
+		if (plan->steps[i].kind == STEP_REQUEST && plan->steps[i].request.service == service)
+			ports[count++] = plan->steps[i].request.port;
+	/* Each once: the engine would publish a port that is named twice on two host ports. */
+	size_t kept = 0;
+	for (size_t i = 0; i < count; i++) {
+		bool known = false;
+		for (size_t k = 0; k < kept; k++)
+			known = known || ports[k] == ports[i];
+		if (!known)
+			ports[kept++] = ports[i];
+	}
+	return kept;
+}
+
+static struct world_identity identity_of(const struct world_config *config)
+{
+	const struct stack *stack = config->plan->stack;
+	bool published = !engine_is_local(config->engine), has_ports = false;
+	for (size_t i = 0; i < stack->service_count; i++)
+		has_ports = has_ports || stack->services[i].port_count > 0;
+	return (struct world_identity){
+		.run = config->run,
+		.scenario = config->plan->name,
+		.number = config->number,
+		.egress = stack->egress,
+		.published = published,
+		.internal = !stack->egress && !published && !has_ports,
+	};
+}
+
+static int prepare(struct world *world, struct err *err)
+{
+	const struct plan *plan = world->config.plan;
+	world->containers = xcalloc(plan->stack->service_count, sizeof(struct container *));
+	world->attempts = xcalloc(plan->watch_count, sizeof(struct log_attempts *));
+	for (size_t i = 0; i < plan->watch_count; i++)
+		if (plan->watches[i].kind == WATCH_ATTEMPTS &&
+		    !(world->attempts[i] = log_attempts_new(&plan->watches[i], err)))
+			return -1;
+	if (!(world->steps = steps_new(world, err)) || !(world->watches = watches_new(world, err)))
+		return -1;
+	world->recorder =
+	    recorder_open(world->config.trace_path, world->began_ns, world->config.redactor, err);
+	return world->recorder ? 0 : -1;
+}
+
+struct world *world_start(const struct world_config *config, struct err *err)
+{
+	struct world *world = xcalloc(1, sizeof(*world));
+	world->config = *config;
+	world->identity = identity_of(config);
+	world->began_ns = loop_now_ns(config->loop);
+	if (prepare(world, err) < 0) {
+		world_free(world);
+		return NULL;
+	}
+	for (size_t i = 0; i < config->plan->stack->service_count; i++) {
+		world->containers[i] = container_new(world, i);
+		container_listen(world->containers[i], on_container_change, world);
+	}
+	recorder_listen(world->recorder, heard, world);
+	record_world(world);
+	world->deadline =
+	    timer_start(config->loop, world->began_ns + config->plan->timeout_ns, timed_out, world);
+	make_network(world);
+	return world;
+}
+
+void world_on_engine_event(struct world *world, const json_t *event)
+{
+	json_t *attributes = json_object_get(json_object_get(event, "Actor"), "Attributes");
+	const char *name = json_string_value(json_object_get(attributes, LABEL_SERVICE));
+	int service = name ? stack_find(world->config.plan->stack, name) : -1;
+	if (service >= 0 && world->containers[service])
+		container_on_event(world->containers[service], event);
+}
+
+void world_free(struct world *world)
+{
+	if (!world)
+		return;
+	const struct plan *plan = world->config.plan;
+	for (size_t i = 0; world->containers && i < plan->stack->service_count; i++)
+		container_free(world->containers[i]);
+	for (size_t i = 0; world->attempts && i < plan->watch_count; i++)
+		log_attempts_free(world->attempts[i]);
+	engine_cancel(world->call);
+	timer_cancel(world->deadline);
+	timer_cancel(world->ending);
+	cleaning_cancel(world->cleaning);
+	steps_free(world->steps);
+	watches_free(world->watches);
+	if (world->recorder)
+		(void)recorder_close(world->recorder, NULL);
+	free(world->containers);
+	free(world->attempts);
+	free(world);
+}

@@ -1,0 +1,58 @@
+/*
+ * world: one isolated run of a plan: its own network, containers, labels, trace.
+ *
+ * world_start() returns at once; `ended` is called once, after everything the world made is off the engine
+ * (or could not be removed, which world_outcome says). Whatever happens meanwhile is in the trace.
+ */
+#ifndef RUN_WORLD_H
+#define RUN_WORLD_H
+
+#include "base/err.h"
+#include "engine/engine.h"
+#include "plan/plan.h"
+#include "run/engine_clock.h"
+#include "trace/event.h"
+
+struct world;
+
+struct world_config {
+	struct loop *loop;
+	struct engine *engine;
+	const struct engine_clock *clock;
+	const struct plan *plan;
+	const struct redactor *redactor;
+	const char *run; /* run id */
+	int number;      /* from 1 */
+	const char *trace_path;
+	const char *engine_version, *started_at;
+	/* Hears every event as recorded, for live output; may be NULL. */
+	void (*heard)(void *owner, struct world *world, const struct event *event);
+	void (*ended)(void *owner, struct world *world);
+	void *owner;
+};
+
+enum world_end { WORLD_COMPLETED, WORLD_TIMEOUT, WORLD_WAIT, WORLD_TROUBLE, WORLD_INTERRUPTED };
+
+struct world_outcome {
+	enum world_end end;
+	struct err err;      /* of WORLD_TROUBLE */
+	struct err leftover; /* set when teardown could not remove everything */
+	int64_t took_ns;     /* first call to last answer */
+};
+
+/* NULL when the trace cannot be written or a pattern does not compile; nothing was made then. */
+struct world *world_start(const struct world_config *config, struct err *err) MUST_CHECK;
+const struct plan *world_plan(const struct world *world);
+int world_number(const struct world *world);
+const struct world_outcome *world_outcome(const struct world *world);
+/* Index of the step under way (step_count when all are done). */
+size_t world_step(const struct world *world);
+/* An event of the engine about an object of this world. */
+void world_on_engine_event(struct world *world, const json_t *event);
+/* The engine is gone or the user wants out: ends the steps, tears down, then `ended`. */
+void world_give_up(struct world *world, enum world_end end, const struct err *err);
+void world_on_lateness(struct world *world, int64_t from_ns, int64_t to_ns, int64_t worst_ns);
+/* After `ended` only. */
+void world_free(struct world *world);
+
+#endif

@@ -1,0 +1,49 @@
+/* world_private: what the parts of a world share. Included by files of this room only. */
+#ifndef RUN_WORLD_PRIVATE_H
+#define RUN_WORLD_PRIVATE_H
+
+#include "engine/engine.h"
+#include "loop/loop.h"
+#include "run/container_config.h"
+#include "run/log_attempts.h"
+#include "run/recorder.h"
+#include "run/tracker.h"
+#include "run/world.h"
+
+struct container;
+struct steps;
+struct watches;
+
+struct world {
+	struct world_config config;
+	struct world_identity identity;
+	struct world_outcome outcome;
+	struct recorder *recorder;     /* NULL once the trace is closed */
+	struct container **containers; /* one for each service of the stack */
+	struct log_attempts *
+	    *attempts; /* one for each watch, NULL where it is not an attempts watch from a log */
+	struct steps *steps;
+	struct watches *watches;
+	struct engine_call *call; /* of set-up */
+	struct timer *deadline, *ending;
+	size_t pending;             /* creations under way */
+	int64_t began_ns, ended_ns; /* loop time; ended when the steps were over */
+	bool over;
+	size_t volumes_made;
+	struct cleaning *cleaning;
+};
+
+/* A failure that ends the world: recorded as trouble. */
+void world_fail(struct world *world, const struct err *err);
+/* Something that lessens what can be judged, but ends nothing. */
+void world_note_trouble(struct world *world, const char *what);
+/* The steps are over. */
+void world_finish(struct world *world, enum world_end end);
+bool world_is_over(const struct world *world);
+/* Something of a world that is over may have come to rest: tears it down once everything has. */
+void world_on_quiet(struct world *world);
+/* Ports of a service that watches, requests and readiness probes connect to; returns the count, at most
+ * `size`. */
+size_t world_probed_ports(const struct world *world, size_t service, int *ports, size_t size);
+
+#endif
