@@ -131,8 +131,11 @@ static void add_percent_decoded(struct redactor *redactor, const char *bytes, si
 	for (size_t i = 0; i < length; i++) {
 		int high = i + 2 < length && bytes[i] == '%' ? hex_digit(bytes[i + 1]) : -1;
 		int low = high >= 0 ? hex_digit(bytes[i + 2]) : -1;
-		decoded[count++] = low >= 0 ? (char)(unsigned char)(high << 4 | low) : bytes[i];
-		i += low >= 0 ? 2 : 0;
+		decoded[count++] = bytes[i];
+		if (low >= 0) {
+			decoded[count - 1] = (char)(high << 4 | low);
+			i += 2;
+		}
 	}
 	redactor_add(redactor, decoded, count);
 }

@@ -31,6 +31,11 @@ struct redactor;
 
 struct redactor *redactor_new(void);
 void redactor_free(struct redactor *redactor);
+/* For CLEANUP(). */
+static inline void redactor_release(struct redactor **redactor)
+{
+	redactor_free(*redactor);
+}
 
 /* Adds a copy; ignored if too short or known already. */
 void redactor_add(struct redactor *redactor, const char *secret, size_t length);

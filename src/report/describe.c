@@ -1,0 +1,246 @@
+#include "report/describe.h"
+
+#include "base/duration.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *const unit_names[] = { [UNIT_NS] = "ns", [UNIT_COUNT] = "count", [UNIT_BYTES] = "bytes" };
+
+const char *const expectation_kind_names[] = {
+	[EXPECT_REACH] = "reach",
+	[EXPECT_SEQUENCE] = "sequence",
+	[EXPECT_NEVER] = "never",
+	[EXPECT_ALWAYS] = "always",
+	[EXPECT_BACKOFF] = "backoff",
+	[EXPECT_MATCHES] = "matches",
+	[EXPECT_RESPOND] = "respond",
+	[EXPECT_MEMORY] = "memory",
+};
+
+const char *const claim_result_names[] = {
+	[CLAIM_NONE] = "none",
+	[CLAIM_HOLDS] = "holds",
+	[CLAIM_DIFFERS] = "differs",
+	[CLAIM_UNKNOWN] = "unknown",
+};
+
+static const char *or_empty(const char *text)
+{
+	return text ? text : "";
+}
+
+void describe_time(struct buf *out, int64_t from_ns, int64_t to_ns)
+{
+	/* As printed, so that "+1.000..1.000s" does not come about. */
+	int64_t from_ms = (from_ns + NS_PER_MS / 2) / NS_PER_MS, to_ms = (to_ns + NS_PER_MS / 2) / NS_PER_MS;
+	if (from_ms == to_ms)
+		buf_addf(out, "+%.3fs", (double)from_ms / 1e3);
+	else
+		buf_addf(out, "+%.3f..%.3fs", (double)from_ms / 1e3, (double)to_ms / 1e3);
+}
+
+void describe_subject(struct buf *out, const struct event *event)
+{
+	switch (event->kind) {
+	case EVENT_WORLD:
+	case EVENT_END:
+		buf_add_string(out, "world");
+		return;
+	case EVENT_LATENESS:
+		buf_add_string(out, "host");
+		return;
+	case EVENT_TROUBLE:
+		buf_add_string(out, "harness");
+		return;
+	case EVENT_LOG:
+		buf_addf(out, "%s.log", or_empty(event->of));
+		return;
+	case EVENT_STEP:
+		buf_add_string(out, "step");
+		return;
+	case EVENT_SERVICE:
+	case EVENT_SAMPLE:
+	case EVENT_ATTEMPT:
+	case EVENT_LOST:
+	case EVENT_RESPONSE:
+	case EVENT_MEMORY:
+		buf_add_string(out, or_empty(event->of));
+		return;
+	}
+	BUG("event kind %d", (int)event->kind);
+}
+
+static void add_detail(struct buf *out, const char *detail)
+{
+	if (detail && *detail)
+		buf_addf(out, ": %s", detail);
+}
+
+static void describe_step(struct buf *out, const struct event *event)
+{
+	const char *target = or_empty(event->step.target);
+	buf_addf(out, "%s", or_empty(event->of));
+	if (*target)
+		buf_addf(out, " (%s %s)", or_empty(event->step.action), target);
+	if (!event->step.done)
+		buf_add_string(out, " was given up");
+	add_detail(out, event->step.detail);
+}
+
+static void describe_service(struct buf *out, const struct event *event)
+{
+	const char *what = or_empty(event->service.event);
+	bool ended =
+	    strcmp(what, "exited") == 0 || strcmp(what, "stopped") == 0 || strcmp(what, "killed") == 0;
+	buf_add_string(out, what);
+	if (ended && event->service.exit_code >= 0)
+		buf_addf(out, " with code %d", event->service.exit_code);
+	if (event->service.asked)
+		buf_add_string(out, " (by a step)");
+	add_detail(out, event->service.detail);
+}
+
+static void describe_sample(struct buf *out, const struct event *event)
+{
+	char digits[16];
+	const char *state = or_empty(event->sample.state);
+	snprintf(digits, sizeof(digits), "%d", event->sample.status);
+	buf_add_string(out, state);
+	if (event->sample.status && strcmp(digits, state) != 0)
+		buf_addf(out, " (%s)", digits);
+	add_detail(out, event->sample.detail);
+}
+
+static void describe_response(struct buf *out, const struct event *event)
+{
+	const struct text *body = &event->response.body;
+	if (event->response.status)
+		buf_addf(out, "%d", event->response.status);
+	else
+		buf_add_string(out, or_empty(event->response.outcome));
+	if (body->bytes && body->length) {
+		buf_add_char(out, ' ');
+		buf_add(out, body->bytes, body->length);
+	}
+	if (event->response.body_cut)
+		buf_add_string(out, " (cut)");
+	add_detail(out, event->response.detail);
+}
+
+void describe_event(struct buf *out, const struct event *event)
+{
+	char text[DURATION_TEXT_MAX];
+	switch (event->kind) {
+	case EVENT_WORLD:
+		buf_add_string(out, "began");
+		return;
+	case EVENT_STEP:
+		describe_step(out, event);
+		return;
+	case EVENT_SERVICE:
+		describe_service(out, event);
+		return;
+	case EVENT_SAMPLE:
+		describe_sample(out, event);
+		return;
+	case EVENT_ATTEMPT:
+		buf_addf(out, "attempt %d %s", event->attempt.number, or_empty(event->attempt.outcome));
+		add_detail(out, event->attempt.detail);
+		return;
+	case EVENT_LOST:
+		buf_add_string(out, "connection lost");
+		return;
+	case EVENT_LOG:
+		buf_add(
+		    out, or_empty(event->log.line.bytes), event->log.line.bytes ? event->log.line.length : 0);
+		return;
+	case EVENT_RESPONSE:
+		describe_response(out, event);
+		return;
+	case EVENT_MEMORY:
+		describe_amount(out, UNIT_BYTES, event->memory.bytes, false);
+		return;
+	case EVENT_LATENESS:
+		buf_addf(out, "late by up to %s", duration_format(event->lateness.worst_ns, text));
+		return;
+	case EVENT_TROUBLE:
+		buf_add_string(out, or_empty(event->trouble.what));
+		return;
+	case EVENT_END:
+		buf_addf(out, "ended: %s", or_empty(event->end.reason));
+		return;
+	}
+	BUG("event kind %d", (int)event->kind);
+}
+
+enum unit unit_of(const struct expectation *expectation)
+{
+	switch (expectation->kind) {
+	case EXPECT_REACH:
+		return expectation->has_within && expectation->within_ns < 0 ? UNIT_COUNT : UNIT_NS;
+	case EXPECT_MATCHES:
+		return UNIT_COUNT;
+	case EXPECT_MEMORY:
+		return UNIT_BYTES;
+	case EXPECT_SEQUENCE:
+	case EXPECT_NEVER:
+	case EXPECT_ALWAYS:
+	case EXPECT_BACKOFF:
+	case EXPECT_RESPOND:
+		return UNIT_NS;
+	}
+	BUG("expectation kind %d", (int)expectation->kind);
+}
+
+static void describe_bytes(struct buf *out, int64_t bytes)
+{
+	double size = (double)bytes, absolute = size < 0 ? -size : size;
+	if (absolute < 1e3)
+		buf_addf(out, "%" PRId64 "B", bytes);
+	else if (absolute < 1e6)
+		buf_addf(out, "%.1fkB", size / 1e3);
+	else if (absolute < 1e9)
+		buf_addf(out, "%.1fMB", size / 1e6);
+	else
+		buf_addf(out, "%.1fGB", size / 1e9);
+}
+
+void describe_amount(struct buf *out, enum unit unit, int64_t amount, bool sign)
+{
+	char text[DURATION_TEXT_MAX];
+	if (sign && amount > 0)
+		buf_add_char(out, '+');
+	switch (unit) {
+	case UNIT_NS:
+		buf_add_string(out, duration_format(amount, text));
+		return;
+	case UNIT_COUNT:
+		buf_addf(out, "%" PRId64, amount);
+		return;
+	case UNIT_BYTES:
+		describe_bytes(out, amount);
+		return;
+	}
+	BUG("unit %d", (int)unit);
+}
+
+void describe_world(struct buf *out, const struct report_result *result)
+{
+	buf_add_string(out, or_empty(result->plan->name));
+	if (result->attempts > 1)
+		buf_addf(out, " [%d/%d]", result->attempt, result->attempts);
+}
+
+void describe_totals(struct buf *out, const struct report *report)
+{
+	struct report_totals totals = report_totals(report);
+	char wall[DURATION_TEXT_MAX], late[DURATION_TEXT_MAX];
+	buf_addf(out, "%zu passed, %zu failed, %zu inconclusive", totals.passed, totals.failed,
+	    totals.inconclusive);
+	if (totals.environment)
+		buf_addf(out, " (%zu because of the environment)", totals.environment);
+	buf_addf(out, " in %s (speed %g, host late by at most %s)", duration_format(report->wall_ns, wall),
+	    report->speed, duration_format(report->lateness_ns, late));
+}

@@ -1,0 +1,80 @@
+/*
+ * report: (plan, trace, judgement) -> what people and other programs read. Pure: bytes out, no file, no
+ * clock.
+ *
+ * A `struct report` is put together by the caller from what it already has; everything in it is borrowed and
+ * stays the caller's. Each renderer appends one whole document to a buf; a further format is a further
+ * renderer. None of them judges: whatever is in doubt was decided by check().
+ *
+ * Everything that comes from outside (logs, replies, names in a scenario, the engine's words) is redacted
+ * first, bounded next, escaped last: secrets of the stacks become "***", and no input can steer a terminal or
+ * break XML or JSON. docs/reports.md shows the formats.
+ */
+#ifndef REPORT_REPORT_H
+#define REPORT_REPORT_H
+
+#include "base/buf.h"
+#include "base/redact.h"
+#include "check/check.h"
+#include "plan/plan.h"
+#include "trace/trace.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* One world: what was to be done, what happened, what that means. */
+struct report_result {
+	const struct plan *plan;
+	const struct trace *trace;
+	const struct judgement *judgement;
+	const char *trace_file; /* where the trace is; NULL: not kept */
+	const char *run_id;     /* NULL: unknown */
+	int64_t wall_ns;        /* of the world, bringing up and removing included */
+	int attempt, attempts;  /* 3 of 20 with --repeat 20; {0, 0} or {1, 1}: a single one */
+};
+
+/* A run: all its worlds, in the order in which they are shown. */
+struct report {
+	const struct report_result *results;
+	size_t result_count;
+	const char *started_at; /* wall clock, RFC 3339; NULL: unknown (as are the three below) */
+	const char *falsestart_version;
+	const char *engine_version; /* "Docker 20.10.24, API 1.41" */
+	const char *command;        /* the command line; redacted here */
+	double speed;
+	int64_t wall_ns;     /* of the whole run */
+	int64_t lateness_ns; /* the host's worst while it ran */
+};
+
+struct report_totals {
+	size_t passed, failed, inconclusive; /* worlds */
+	size_t environment;       /* those of `inconclusive` that engine, image or harness are to blame for */
+	size_t claims, differing; /* documents' claims that were measured, and those that do not hold */
+};
+
+struct report_totals report_totals(const struct report *report);
+/* 0 all passed, 1 one failed, 3 the environment, 4 inconclusive, 5 nothing was run; the first that applies of
+ * 5 1 3 4. */
+int report_exit_status(const struct report *report);
+/* What the renderers hide: the secrets of all stacks (plan/secrets.h). Free with redactor_free(). */
+struct redactor *report_redactor(const struct report *report) MUST_CHECK;
+
+struct report_text_options {
+	bool colour;
+	bool utf8;    /* false: ASCII only, for LANG=C */
+	bool verbose; /* every expectation and timeline, of passed worlds too */
+	size_t width; /* columns; 0: 80; less than 60 is taken as 60 */
+};
+
+/* For a terminal or a log: worlds, evidence, timelines, claims, and the summary as the last line. Bytes below
+ * 0x20 are newlines, and ESC with colour. */
+void report_text(const struct report *report, const struct report_text_options *options, struct buf *out);
+
+/* JUnit XML: a <testsuite> a world, a <testcase> an expectation. */
+void report_junit(const struct report *report, struct buf *out);
+
+#define REPORT_JSON_VERSION 1
+/* JSON: everything, numbers in nanoseconds. */
+void report_json(const struct report *report, struct buf *out);
+
+#endif

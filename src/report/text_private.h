@@ -1,0 +1,21 @@
+/* The parts of the text report: each writes whole lines. */
+#ifndef REPORT_TEXT_PRIVATE_H
+#define REPORT_TEXT_PRIVATE_H
+
+#include "report/page.h"
+#include "report/report.h"
+
+enum ink ink_of_verdict(enum verdict verdict);
+
+/* One finding in full: what was expected, what happened, where it is written, the evidence. */
+void text_finding(struct page *page, const struct report_result *result, const struct finding *finding);
+/* The world as lanes over time: steps, services, health, attempts, and where the findings that are no pass
+ * were decided. */
+void text_timeline(struct page *page, const struct report_result *result);
+/* What documents claim, over all worlds; nothing if there are no claims. */
+void text_claims(struct page *page, const struct report *report);
+/* A world's line, its findings as the options ask, its timeline. Names are given `name_columns`. */
+void text_world(struct page *page, const struct report_result *result, size_t name_columns, bool verbose);
+#define NAME_COLUMNS_MAX 28
+
+#endif

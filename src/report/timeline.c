@@ -1,0 +1,390 @@
+#include "base/duration.h"
+#include "report/describe.h"
+#include "report/lane.h"
+#include "report/text_private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LANE_NAME_COLUMNS_MAX 16
+#define STEP_ROWS 4
+/* Lanes of services, of watches and of findings; further ones are counted, not drawn. */
+#define LANES_MAX 12
+#define TICK_COLUMNS 11
+#define INDENT 2
+
+struct timeline {
+	struct page *page;
+	const struct report_result *result;
+	struct scale scale;
+	size_t name_columns;
+	size_t left_out;
+};
+
+/* ---- what a word means to somebody who waits for it to be green ---- */
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+	for (; *words; words++)
+		if (strcmp(word, *words) == 0)
+			return true;
+	return false;
+}
+
+static enum ink ink_of_state(const char *state)
+{
+	static const char *const good[] = { "ready", "healthy", "200", "204", NULL };
+	static const char *const bad[] = { "exited", "killed", "oom-killed", "stopped", "removed", "refused",
+		"reset", "unreachable", "unhealthy", "denied", "absent", NULL };
+	static const char *const doubtful[] = { "degraded", "loading", "closing", "hung", "slow", "timeout",
+		"paused", "started", "unresolvable", "unreadable", NULL };
+	if (is_one_of(state, good))
+		return INK_GOOD;
+	if (is_one_of(state, bad) || (state[0] == '5' && strlen(state) == 3))
+		return INK_BAD;
+	return is_one_of(state, doubtful) ? INK_DOUBTFUL : INK_PLAIN;
+}
+
+static enum span_style style_of_state(const char *state)
+{
+	static const char *const gone[] = { "exited", "killed", "oom-killed", "stopped", "removed", "absent",
+		"refused", NULL };
+	if (ink_of_state(state) == INK_GOOD)
+		return SPAN_SOLID;
+	return is_one_of(state, gone) ? SPAN_GONE : SPAN_PLAIN;
+}
+
+/* ---- lines ---- */
+
+static void print_lane(struct timeline *timeline, const char *name, const struct lane *lane)
+{
+	struct page *page = timeline->page;
+	page_pad(page, INDENT);
+	page_clip(page, INK_DIM, name, strlen(name), timeline->name_columns);
+	page_pad(page, INDENT + timeline->name_columns + 1);
+	lane_print(lane, page);
+}
+
+static int64_t end_of(const struct trace *trace)
+{
+	int64_t end_ns = 1;
+	for (size_t i = 0; i < trace->event_count; i++)
+		end_ns = trace->events[i].to_ns > end_ns ? trace->events[i].to_ns : end_ns;
+	return end_ns;
+}
+
+/* The smallest of 1, 2, 5, 10, … of a unit that leaves room for its label. */
+static int64_t tick_of(struct scale scale)
+{
+	int64_t least_ns = scale.end_ns / (int64_t)scale.cells * TICK_COLUMNS;
+	int64_t tick_ns = NS_PER_US;
+	static const int64_t steps[] = { 2, 5, 10 };
+	for (int64_t decade_ns = NS_PER_US; tick_ns < least_ns; decade_ns *= 10)
+		for (size_t i = 0; i < ARRAY_LENGTH(steps) && tick_ns < least_ns; i++)
+			tick_ns = decade_ns * steps[i];
+	return tick_ns;
+}
+
+static void print_axis(struct timeline *timeline)
+{
+	struct lane lane;
+	lane_init(&lane, timeline->scale);
+	int64_t tick_ns = tick_of(timeline->scale);
+	for (int64_t at_ns = 0; at_ns <= timeline->scale.end_ns; at_ns += tick_ns) {
+		char label[DURATION_TEXT_MAX];
+		duration_format(at_ns, label);
+		size_t cell = lane_cell(&lane, at_ns);
+		if (cell + 1 + strlen(label) > timeline->scale.cells)
+			break;
+		lane_mark(&lane, timeline->page, cell, "┬", INK_DIM);
+		lane_label(&lane, timeline->page, cell + 1, label, INK_DIM);
+	}
+	print_lane(timeline, "time", &lane);
+}
+
+/* ---- steps ---- */
+
+static bool place_step(
+    struct lane *row, const struct page *page, int64_t at_ns, const char *label, enum ink ink)
+{
+	size_t cell = lane_cell(row, at_ns), columns = page_columns(page, label);
+	if (lane_is_free(row, cell, columns + 2)) {
+		lane_mark(row, page, cell, "▾", ink);
+		lane_label(row, page, cell + 1, label, ink);
+		return true;
+	}
+	/* At the right edge the label stands before its mark. */
+	if (cell + columns + 2 > row->scale.cells && cell > columns + 1 &&
+	    lane_is_free(row, cell - columns - 1, columns + 2)) {
+		lane_label(row, page, cell - columns, label, ink);
+		lane_mark(row, page, cell, "▾", ink);
+		return true;
+	}
+	return false;
+}
+
+static void print_steps(struct timeline *timeline)
+{
+	struct lane rows[STEP_ROWS];
+	const struct trace *trace = timeline->result->trace;
+	size_t used = 0;
+	for (size_t i = 0; i < STEP_ROWS; i++)
+		lane_init(&rows[i], timeline->scale);
+	for (size_t i = 0; i < trace->event_count; i++) {
+		const struct event *event = &trace->events[i];
+		if (event->kind != EVENT_STEP)
+			continue;
+		/* A wait matters when it is over, anything else when it begins. */
+		bool waits = event->step.action && (strcmp(event->step.action, "wait") == 0);
+		int64_t at_ns = waits ? event->to_ns : event->from_ns;
+		size_t row = 0;
+		while (row < STEP_ROWS &&
+		       !place_step(&rows[row], timeline->page, at_ns, event->of ? event->of : "",
+			   event->step.done ? INK_PLAIN : INK_BAD))
+			row++;
+		used = row < STEP_ROWS && row + 1 > used ? row + 1 : used;
+		timeline->left_out += row == STEP_ROWS;
+	}
+	for (size_t i = 0; i < used; i++)
+		print_lane(timeline, i == 0 ? "steps" : "", &rows[i]);
+}
+
+/* ---- states over time ---- */
+
+struct states {
+	struct timeline *timeline;
+	struct lane lane;
+	char state[64]; /* the current one; "" before the first */
+	int64_t since_ns;
+	bool any;
+};
+
+static void states_begin(struct states *states, struct timeline *timeline)
+{
+	*states = (struct states){ .timeline = timeline };
+	lane_init(&states->lane, timeline->scale);
+}
+
+static void draw_state(struct states *states, size_t to)
+{
+	if (states->state[0])
+		lane_span(&states->lane, states->timeline->page, lane_cell(&states->lane, states->since_ns),
+		    to, states->state, style_of_state(states->state), ink_of_state(states->state));
+}
+
+static void states_change(struct states *states, int64_t at_ns, const char *state)
+{
+	char text[sizeof(states->state)];
+	snprintf(text, sizeof(text), "%s", state && *state ? state : "?");
+	if (strcmp(text, states->state) == 0)
+		return;
+	draw_state(states, lane_cell(&states->lane, at_ns));
+	memcpy(states->state, text, sizeof(text));
+	states->since_ns = at_ns;
+	states->any = true;
+}
+
+static void states_end(struct states *states, const char *name)
+{
+	if (!states->any)
+		return;
+	draw_state(states, states->timeline->scale.cells);
+	print_lane(states->timeline, name, &states->lane);
+}
+
+static void print_service(struct timeline *timeline, const char *name)
+{
+	const struct trace *trace = timeline->result->trace;
+	struct states states;
+	char before_pause[sizeof(states.state)] = "";
+	states_begin(&states, timeline);
+	for (size_t i = 0; i < trace->event_count; i++) {
+		const struct event *event = &trace->events[i];
+		if (event->kind != EVENT_SERVICE || !event->of || strcmp(event->of, name) != 0 ||
+		    !event->service.event || strcmp(event->service.event, "created") == 0)
+			continue;
+		const char *what = event->service.event;
+		if (strcmp(what, "paused") == 0)
+			memcpy(before_pause, states.state, sizeof(before_pause));
+		states_change(&states, event->from_ns, strcmp(what, "unpaused") == 0 ? before_pause : what);
+	}
+	states_end(&states, name);
+}
+
+static void print_samples(struct timeline *timeline, const char *name)
+{
+	const struct trace *trace = timeline->result->trace;
+	struct states states;
+	states_begin(&states, timeline);
+	for (size_t i = 0; i < trace->event_count; i++) {
+		const struct event *event = &trace->events[i];
+		if (event->kind == EVENT_SAMPLE && event->of && strcmp(event->of, name) == 0)
+			states_change(&states, event->from_ns, event->sample.state);
+	}
+	states_end(&states, name);
+}
+
+/* ---- attempts ---- */
+
+static bool is_success(const struct event *event)
+{
+	static const char *const words[] = { "connected", "accepted", "ready", NULL };
+	return event->attempt.outcome && is_one_of(event->attempt.outcome, words);
+}
+
+static void draw_attempt(struct lane *lane, const struct page *page, const struct event *event)
+{
+	size_t from = lane_cell(lane, event->from_ns), to = lane_cell(lane, event->to_ns);
+	enum ink ink = is_success(event) ? INK_GOOD : INK_BAD;
+	for (size_t cell = from; event->attempt.began_known && cell < to; cell++)
+		lane_mark(lane, page, cell, "╌", ink);
+	lane_mark(lane, page, to, is_success(event) ? "●" : "×", ink);
+}
+
+/* Numbers go where there is room for them, once every mark is in its place. */
+static void number_attempt(struct lane *lane, const struct page *page, const struct event *event)
+{
+	char digits[16];
+	int length = snprintf(digits, sizeof(digits), "%d", event->attempt.number);
+	size_t cell = lane_cell(lane, event->to_ns) + 1;
+	if (lane_is_free(lane, cell, (size_t)length + 1))
+		lane_label(lane, page, cell, digits, INK_DIM);
+}
+
+static void print_attempts(struct timeline *timeline, const char *name)
+{
+	const struct trace *trace = timeline->result->trace;
+	struct lane lane;
+	bool any = false;
+	lane_init(&lane, timeline->scale);
+	for (size_t i = 0; i < trace->event_count; i++) {
+		const struct event *event = &trace->events[i];
+		if (!event->of || strcmp(event->of, name) != 0)
+			continue;
+		if (event->kind == EVENT_ATTEMPT)
+			draw_attempt(&lane, timeline->page, event);
+		else if (event->kind == EVENT_LOST)
+			lane_mark(&lane, timeline->page, lane_cell(&lane, event->from_ns), "!", INK_BAD);
+		any = any || event->kind == EVENT_ATTEMPT || event->kind == EVENT_LOST;
+	}
+	for (size_t i = 0; i < trace->event_count; i++) {
+		const struct event *event = &trace->events[i];
+		if (event->kind == EVENT_ATTEMPT && event->of && strcmp(event->of, name) == 0)
+			number_attempt(&lane, timeline->page, event);
+	}
+	if (any)
+		print_lane(timeline, name, &lane);
+}
+
+/* ---- where it was decided ---- */
+
+static void print_decision(struct timeline *timeline, const struct finding *finding)
+{
+	const struct trace *trace = timeline->result->trace;
+	struct lane lane;
+	lane_init(&lane, timeline->scale);
+	for (size_t i = 0; i < finding->evidence_count; i++)
+		if (finding->evidence[i] < trace->event_count)
+			lane_mark(&lane, timeline->page,
+			    lane_cell(&lane, trace->events[finding->evidence[i]].to_ns), "▲",
+			    ink_of_verdict(finding->verdict));
+	if (finding->evidence_count)
+		print_lane(timeline, finding->expectation->id ? finding->expectation->id : "", &lane);
+}
+
+static void print_trouble(struct timeline *timeline)
+{
+	const struct trace *trace = timeline->result->trace;
+	struct lane lane;
+	bool any = false;
+	lane_init(&lane, timeline->scale);
+	for (size_t i = 0; i < trace->event_count; i++) {
+		if (trace->events[i].kind != EVENT_TROUBLE)
+			continue;
+		lane_mark(&lane, timeline->page, lane_cell(&lane, trace->events[i].from_ns), "!", INK_BAD);
+		any = true;
+	}
+	if (any)
+		print_lane(timeline, "trouble", &lane);
+}
+
+static void widen(struct timeline *timeline, const char *name)
+{
+	size_t columns = name ? page_columns(timeline->page, name) : 0;
+	columns = columns > LANE_NAME_COLUMNS_MAX ? LANE_NAME_COLUMNS_MAX : columns;
+	timeline->name_columns = columns > timeline->name_columns ? columns : timeline->name_columns;
+}
+
+static void measure_names(struct timeline *timeline)
+{
+	const struct plan *plan = timeline->result->plan;
+	const struct judgement *judgement = timeline->result->judgement;
+	timeline->name_columns = strlen("trouble");
+	for (size_t i = 0; plan->stack && i < plan->stack->service_count; i++)
+		widen(timeline, plan->stack->services[i].name);
+	for (size_t i = 0; i < plan->watch_count; i++)
+		if (plan->watches[i].kind == WATCH_HTTP || plan->watches[i].kind == WATCH_ATTEMPTS)
+			widen(timeline, plan->watches[i].name);
+	for (size_t i = 0; i < judgement->finding_count; i++)
+		if (judgement->findings[i].verdict != VERDICT_PASS)
+			widen(timeline, judgement->findings[i].expectation->id);
+}
+
+static void print_watches(struct timeline *timeline)
+{
+	const struct plan *plan = timeline->result->plan;
+	size_t lanes = 0;
+	for (size_t i = 0; i < plan->watch_count; i++) {
+		const struct watch *watch = &plan->watches[i];
+		if (watch->kind != WATCH_HTTP && watch->kind != WATCH_ATTEMPTS)
+			continue;
+		if (lanes++ >= LANES_MAX)
+			timeline->left_out++;
+		else if (watch->kind == WATCH_HTTP)
+			print_samples(timeline, watch->name);
+		else
+			print_attempts(timeline, watch->name);
+	}
+}
+
+static void print_decisions(struct timeline *timeline)
+{
+	const struct judgement *judgement = timeline->result->judgement;
+	size_t lanes = 0;
+	for (size_t i = 0; i < judgement->finding_count; i++) {
+		if (judgement->findings[i].verdict == VERDICT_PASS)
+			continue;
+		if (lanes++ < LANES_MAX)
+			print_decision(timeline, &judgement->findings[i]);
+		else
+			timeline->left_out++;
+	}
+}
+
+void text_timeline(struct page *page, const struct report_result *result)
+{
+	struct timeline timeline = { .page = page, .result = result };
+	const struct stack *stack = result->plan->stack;
+	measure_names(&timeline);
+	size_t begin = INDENT + timeline.name_columns + 1;
+	timeline.scale = (struct scale){ .end_ns = end_of(result->trace), .cells = page->width - begin };
+	if (timeline.scale.cells > LANE_CELLS_MAX)
+		timeline.scale.cells = LANE_CELLS_MAX;
+	print_axis(&timeline);
+	print_steps(&timeline);
+	for (size_t i = 0; stack && i < stack->service_count; i++) {
+		if (i < LANES_MAX)
+			print_service(&timeline, stack->services[i].name);
+		else
+			timeline.left_out++;
+	}
+	print_watches(&timeline);
+	print_trouble(&timeline);
+	print_decisions(&timeline);
+	if (timeline.left_out) {
+		page_pad(page, begin);
+		page_addf(page, INK_DIM, "(%zu more not drawn)", timeline.left_out);
+		page_newline(page);
+	}
+	page_newline(page);
+}
