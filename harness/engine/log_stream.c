@@ -9,6 +9,9 @@
 /* The engine's word for "this frame is an error of mine", beside 0 (stdin), 1 and 2. */
 #define FRAME_ENGINE_ERROR 3
 #define ENGINE_ERROR_MAX 1024
+/* The engine breaks a line into messages of at least this; a shorter one without a newline is the last word
+ * of a process, and what comes next is said by the next process. */
+#define PART_LENGTH_LEAST 16384
 
 /* A line being put together. */
 struct channel {
@@ -24,6 +27,7 @@ struct log_stream {
 	unsigned char header[FRAME_HEADER_LENGTH];
 	size_t header_length;
 	uint64_t frame_left; /* bytes of the current frame still to come */
+	size_t part_length;  /* text since the frame's stamp or its last newline */
 	enum engine_output output;
 	bool in_engine_error;
 	struct buf engine_error;
@@ -116,6 +120,7 @@ static int begin_frame(struct log_stream *stream, struct err *err)
 	stream->output = header[0] == ENGINE_STDERR ? ENGINE_STDERR : ENGINE_STDOUT;
 	stream->at_stamp = !stream->in_engine_error;
 	stream->stamp_length = 0;
+	stream->part_length = 0;
 	return 0;
 }
 
@@ -146,41 +151,39 @@ static int take_engine_error(
 	return err_set(err, ERR_ENVIRONMENT, "%s", buf_string(&text));
 }
 
-/* The stamp is known, or it is known that there is none: what was held back is then text. */
-static void end_stamp(struct log_stream *stream)
+/* The stamp is known, or it is known that there is none: what was held back is then text. True if it is one.
+ */
+static bool end_stamp(struct log_stream *stream)
 {
 	struct channel *channel = channel_of(stream, stream->output);
 	int64_t ns = 0;
 	bool is_stamp = stream->stamp_length &&
 			stamp_parse(stream->stamp, stream->stamp_length, &ns) == stream->stamp_length;
 	if (!channel->open)
-		channel->stamp_ns = ns;
-	if (!is_stamp)
+		channel->stamp_ns = is_stamp ? ns : 0;
+	if (!is_stamp) {
 		buf_add(&channel->text, stream->stamp, stream->stamp_length);
+		stream->part_length += stream->stamp_length;
+	}
 	channel->open = true;
 	stream->at_stamp = false;
 	stream->stamp_length = 0;
+	return is_stamp;
 }
 
 /* Holds back bytes up to a blank, which ends a stamp. Returns how many of `available` were taken. */
 static size_t take_stamp(struct log_stream *stream, const char *bytes, size_t available)
 {
-	for (size_t i = 0; i < available; i++) {
-		if (bytes[i] == ' ') {
-			int64_t ignored;
-			bool whole = stamp_parse(stream->stamp, stream->stamp_length, &ignored) ==
-				     stream->stamp_length;
-			bool is_stamp = whole && stream->stamp_length;
-			end_stamp(stream);
-			return is_stamp ? i + 1 : i;
-		}
-		if (bytes[i] == '\n' || stream->stamp_length == STAMP_LENGTH_MAX) {
-			end_stamp(stream);
-			return i;
-		}
-		stream->stamp[stream->stamp_length++] = bytes[i];
-	}
-	return available;
+	size_t room = STAMP_LENGTH_MAX - stream->stamp_length;
+	size_t length = 0;
+	while (length < available && length < room && bytes[length] != ' ' && bytes[length] != '\n')
+		length++;
+	memcpy(stream->stamp + stream->stamp_length, bytes, length);
+	stream->stamp_length += length;
+	if (length == available)
+		return length;
+	bool has_blank = bytes[length] == ' ';
+	return end_stamp(stream) && has_blank ? length + 1 : length;
 }
 
 /* Text up to a newline. Returns 1 if that ends a line; *ret_taken is what was used of `available`. */
@@ -193,6 +196,7 @@ static int take_text(struct log_stream *stream, const char *bytes, size_t availa
 	channel->open = true;
 	if (!newline) {
 		buf_add(&channel->text, bytes, text_length);
+		stream->part_length += available;
 		*ret_taken = available;
 		return 0;
 	}
@@ -205,6 +209,19 @@ static int take_text(struct log_stream *stream, const char *bytes, size_t availa
 		give_line(stream, channel, channel->text.bytes, channel->text.length, ret_line);
 	}
 	stream->at_stamp = stream->tty;
+	stream->part_length = 0;
+	return 1;
+}
+
+/* At the end of a frame. Returns 1 if that ends a line. */
+static int end_frame(struct log_stream *stream, struct engine_log_line *ret_line)
+{
+	struct channel *channel = channel_of(stream, stream->output);
+	if (stream->at_stamp)
+		(void)end_stamp(stream);
+	if (stream->part_length == 0 || stream->part_length >= PART_LENGTH_LEAST)
+		return 0;
+	give_line(stream, channel, channel->text.bytes, channel->text.length, ret_line);
 	return 1;
 }
 
@@ -235,8 +252,8 @@ int log_stream_next(struct log_stream *stream, const char **bytes, size_t *lengt
 		take(bytes, length, taken);
 		if (!stream->tty) {
 			stream->frame_left -= taken;
-			if (stream->frame_left == 0 && stream->at_stamp)
-				end_stamp(stream);
+			if (stream->frame_left == 0 && !has_line)
+				has_line = end_frame(stream, ret_line);
 		}
 		if (has_line)
 			return 1;
@@ -250,7 +267,7 @@ int log_stream_finish(struct log_stream *stream, struct engine_log_line *ret_lin
 	if (!stream->tty && stream->frame_left)
 		stream->stamp_length = 0; /* half a stamp of a message that never came */
 	if (stream->at_stamp && stream->stamp_length)
-		end_stamp(stream);
+		(void)end_stamp(stream);
 	for (size_t i = 0; i < ARRAY_LENGTH(stream->channels); i++) {
 		struct channel *channel = &stream->channels[i];
 		if (channel->text.length || channel->stamp_ns) {
