@@ -1,0 +1,50 @@
+/* references: names in a scenario that stand for services, watches and steps. All of src/plan only. */
+#ifndef PLAN_REFERENCES_H
+#define PLAN_REFERENCES_H
+
+#include "plan/fields.h"
+
+/* Each is an error with the nearest name when there is none. */
+int resolve_service(
+    struct reader *reader, const struct node *node, size_t *ret_service, struct err *err) MUST_CHECK;
+int resolve_watch(struct reader *reader, const struct node *node, int *ret_watch, struct err *err) MUST_CHECK;
+/* A step before the one that is being read. */
+int resolve_step(struct reader *reader, const struct node *node, int *ret_step, struct err *err) MUST_CHECK;
+/* One of service_events[], that can happen to this service. */
+int check_service_event(struct reader *reader, const struct node *node, const char *event, size_t service,
+    struct err *err) MUST_CHECK;
+/* Does a step before the one being read start the service? */
+int check_started(struct reader *reader, const struct node *node, size_t service, struct err *err) MUST_CHECK;
+/* A state that an HTTP watch can show. */
+int check_state(struct reader *reader, const struct node *node, const char *state, const struct watch *watch,
+    struct err *err) MUST_CHECK;
+const char *watch_kind_name(enum watch_kind kind); /* "an http watch", … */
+
+/* "SERVICE:PORT" */
+int parse_endpoint(struct reader *reader, const struct node *node, const char *text, size_t *ret_service,
+    int *ret_port, struct err *err) MUST_CHECK;
+/* "SERVICE:PORT/PATH" */
+int parse_url(struct reader *reader, const struct node *node, const char *text, size_t *ret_service,
+    int *ret_port, char **ret_path, struct err *err) MUST_CHECK;
+
+/* moment_load.c */
+field_read read_moment;     /* struct moment */
+field_read read_new_moment; /* struct moment *: allocated */
+void moment_release(struct moment *moment);
+
+/* watch_load.c, step_load.c, expectation_load.c: `into` is the struct plan */
+field_read read_watches;
+field_read read_steps;
+field_read read_expectations;
+void watch_release(struct watch *watch);
+void step_release(struct step *step);
+void expectation_release(struct expectation *expectation);
+/* The implicit "<service>.log" of every service. */
+void add_log_watches(struct plan *plan);
+
+/* verb_load.c: what a verb of an expectation judges; `into` is the struct expectation, its `of` already
+ * resolved. */
+field_read read_reach, read_within, read_sequence, read_never, read_always, read_backoff, read_matches,
+    read_respond, read_memory, read_numbers;
+
+#endif
