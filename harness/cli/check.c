@@ -1,0 +1,102 @@
+#include "check/check.h"
+
+#include "cli/command.h"
+#include "cli/judging.h"
+#include "cli/terminal.h"
+#include "report/report.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static void print_help(void)
+{
+	puts("usage: falsestart check [-v] SCENARIO TRACE\n"
+	     "\n"
+	     "Judges a recorded trace (reports/…/NAME.ndjson) by a scenario, with no engine: the verdict is "
+	     "the one of\n"
+	     "the run, unless the scenario was changed since. The speed is the one the trace was recorded "
+	     "at.\n"
+	     "\n"
+	     "  -v, --verbose  show every expectation and a timeline");
+}
+
+/* The durations of the plan were divided by the speed of the run, which the trace's first line tells. */
+static const struct event *world_of(const struct trace *trace)
+{
+	return trace->event_count && trace->events[0].kind == EVENT_WORLD ? &trace->events[0] : NULL;
+}
+
+static int judge(const char *scenario, const char *trace_path, bool verbose)
+{
+	struct err err = ERR_INIT;
+	struct judged judged = { 0 };
+	struct plan *plan = plan_load(scenario, 1, &err);
+	if (!plan || judge_file(&judged, plan, trace_path, &err) < 0)
+		goto fail;
+	const struct event *world = world_of(judged.trace);
+	double speed = world ? world->world.speed : 1;
+	if (speed != 1) {
+		judgement_free(judged.judgement);
+		judged.judgement = NULL;
+		plan_free(plan);
+		if (!(plan = plan_load(scenario, speed, &err)))
+			goto fail;
+		judged.judgement = check(plan, judged.trace);
+	}
+	struct report_result result = { .plan = plan,
+		.trace = judged.trace,
+		.judgement = judged.judgement,
+		.trace_file = trace_path,
+		.run_id = world ? world->world.run : NULL,
+		.wall_ns = judged.trace->event_count
+			       ? judged.trace->events[judged.trace->event_count - 1].to_ns
+			       : 0 };
+	struct report report = { .results = &result,
+		.result_count = 1,
+		.speed = speed,
+		.falsestart_version = FALSESTART_VERSION,
+		.engine_version = world ? world->world.engine : NULL,
+		.wall_ns = result.wall_ns,
+		.lateness_ns = judged.judgement->lateness_ns };
+	struct buf text CLEANUP(buf_release) = { 0 };
+	report_text(&report,
+	    &(struct report_text_options){ .colour = terminal_has_colour(STDOUT_FILENO),
+		.utf8 = terminal_has_utf8(),
+		.verbose = verbose,
+		.width = terminal_width(STDOUT_FILENO) },
+	    &text);
+	fwrite(buf_string(&text), 1, text.length, stdout);
+	int status = report_exit_status(&report);
+	judged_release(&judged);
+	plan_free(plan);
+	return status;
+fail:
+	judged_release(&judged);
+	plan_free(plan);
+	return print_error(&err);
+}
+
+int command_check(int argc, char **argv)
+{
+	static const struct option long_options[] = {
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	bool verbose = false;
+	for (int option; (option = getopt_long(argc, argv, "vh", long_options, NULL)) != -1;) {
+		if (option == 'h') {
+			print_help();
+			return EXIT_PASSED;
+		}
+		if (option != 'v') {
+			fputs("Try `falsestart check --help`.\n", stderr);
+			return EXIT_USAGE;
+		}
+		verbose = true;
+	}
+	if (argc - optind != 2)
+		return usage_error("check", "check takes a scenario and a trace, in this order");
+	return judge(argv[optind], argv[optind + 1], verbose);
+}

@@ -1,0 +1,164 @@
+/* clean: what falsestart made and nothing else; and reap, the same for one run once its runner has died. */
+#include "base/duration.h"
+#include "cli/command.h"
+#include "engine/engine.h"
+#include "run/cleaning.h"
+#include "run/reaper.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* An engine that was restarted under the runner is back within this. */
+enum { REAP_TRIES = 30 };
+static const int64_t REAP_RETRY_NS = 2 * NS_PER_S;
+
+struct clean {
+	struct loop *loop;
+	struct engine *engine;
+	const char *run;
+	struct cleaning *cleaning;
+	struct engine_call *call;
+	struct timer *timer;
+	int tries_left;
+	struct cleaning_result result;
+};
+
+static void try_again(void *owner);
+
+static void end_try(struct clean *clean)
+{
+	if (!err_is_set(&clean->result.err) || --clean->tries_left <= 0) {
+		loop_stop(clean->loop);
+		return;
+	}
+	clean->timer = timer_start(clean->loop, loop_now_ns(clean->loop) + REAP_RETRY_NS, try_again, clean);
+}
+
+static void cleaned(void *owner, const struct cleaning_result *result)
+{
+	struct clean *clean = owner;
+	clean->cleaning = NULL;
+	clean->result.containers += result->containers;
+	clean->result.networks += result->networks;
+	clean->result.volumes += result->volumes;
+	clean->result.err = result->err;
+	end_try(clean);
+}
+
+static void negotiated(void *owner, json_t *reply, const struct err *err)
+{
+	(void)reply;
+	struct clean *clean = owner;
+	clean->call = NULL;
+	if (err) {
+		clean->result.err = *err;
+		end_try(clean);
+		return;
+	}
+	clean->cleaning = cleaning_start(clean->loop, clean->engine, clean->run, 0, cleaned, clean);
+}
+
+static void try_again(void *owner)
+{
+	struct clean *clean = owner;
+	clean->timer = NULL;
+	clean->call = engine_negotiate(clean->engine, negotiated, clean);
+}
+
+/* Removes everything of the run (NULL: of all runs); tells what was removed in *ret_result. */
+static int clean_engine(
+    const char *run, const char *address, int tries, struct cleaning_result *ret_result, struct err *err)
+{
+	struct clean clean = { .run = run, .tries_left = tries, .loop = loop_new() };
+	clean.engine = engine_open(clean.loop, address, err);
+	if (!clean.engine) {
+		loop_free(clean.loop);
+		return -1;
+	}
+	try_again(&clean);
+	loop_run(clean.loop);
+	engine_close(clean.engine);
+	loop_free(clean.loop);
+	*ret_result = clean.result;
+	if (!err_is_set(&clean.result.err))
+		return 0;
+	*err = clean.result.err;
+	return -1;
+}
+
+struct clean_options {
+	const char *run, *engine;
+};
+
+static int parse(struct clean_options *options, int argc, char **argv, const char *command, const char *help,
+    int *ret_status)
+{
+	static const struct option long_options[] = {
+		{ "run", required_argument, NULL, 'r' },
+		{ "engine", required_argument, NULL, 'e' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	*ret_status = EXIT_USAGE;
+	for (int option; (option = getopt_long(argc, argv, "h", long_options, NULL)) != -1;) {
+		if (option == 'h') {
+			puts(help);
+			*ret_status = EXIT_PASSED;
+			return -1;
+		}
+		if (option != 'r' && option != 'e') {
+			fprintf(stderr, "Try `falsestart %s --help`.\n", command);
+			return -1;
+		}
+		*(option == 'r' ? &options->run : &options->engine) = optarg;
+	}
+	if (optind == argc)
+		return 0;
+	usage_error(command, "%s takes no argument `%s`", command, argv[optind]);
+	return -1;
+}
+
+int command_clean(int argc, char **argv)
+{
+	struct clean_options options = { 0 };
+	int status;
+	if (parse(&options, argc, argv, "clean",
+		"usage: falsestart clean [--run ID] [--engine ADDR]\n\n"
+		"Removes the containers, networks and volumes that runs left behind (after a power cut, "
+		"say), found by\n"
+		"their label io.falsestart.run; with --run only those of one run. Runs under way lose theirs "
+		"too.",
+		&status) < 0)
+		return status;
+	struct cleaning_result result = { 0 };
+	struct err err = ERR_INIT;
+	int cleaned_all = clean_engine(options.run, options.engine, 1, &result, &err);
+	printf("removed %zu containers, %zu networks, %zu volumes\n", result.containers, result.networks,
+	    result.volumes);
+	return cleaned_all < 0 ? print_error(&err) : EXIT_PASSED;
+}
+
+int command_reap(int argc, char **argv)
+{
+	struct clean_options options = { 0 };
+	int status;
+	if (parse(&options, argc, argv, "reap",
+		"usage: falsestart reap --run ID [--engine ADDR]\n\n"
+		"Waits until standard input breaks without a farewell, then cleans up after the run. Started "
+		"by `run`.",
+		&status) < 0)
+		return status;
+	if (!options.run)
+		return usage_error("reap", "reap takes --run ID; it is started by `falsestart run`");
+	signal(SIGTERM, SIG_IGN); /* whoever ends the runner's process group means the runner */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	if (reaper_await(STDIN_FILENO) == 0)
+		return EXIT_PASSED;
+	struct cleaning_result result = { 0 };
+	struct err err = ERR_INIT;
+	return clean_engine(options.run, options.engine, REAP_TRIES, &result, &err) < 0 ? print_error(&err)
+											: EXIT_PASSED;
+}

@@ -1,0 +1,25 @@
+#include "cli/judging.h"
+
+#include "cli/files.h"
+
+/* Larger than any trace that the recorder writes (its log is bounded), small enough to be held. */
+static const size_t TRACE_MAX = 512000000;
+
+int judge_file(struct judged *judged, const struct plan *plan, const char *trace_path, struct err *err)
+{
+	struct buf contents CLEANUP(buf_release) = { 0 };
+	if (file_read(trace_path, TRACE_MAX, &contents, err) < 0)
+		return -1;
+	judged->trace = trace_read(buf_string(&contents), contents.length, trace_path, err);
+	if (!judged->trace)
+		return -1;
+	judged->judgement = check(plan, judged->trace);
+	return 0;
+}
+
+void judged_release(struct judged *judged)
+{
+	judgement_free(judged->judgement);
+	trace_free(judged->trace);
+	*judged = (struct judged){ 0 };
+}

@@ -1,0 +1,19 @@
+/* judging: a trace file and its plan become a judgement; shared by `run` and `check`, so that both always
+ * agree. */
+#ifndef CLI_JUDGING_H
+#define CLI_JUDGING_H
+
+#include "base/err.h"
+#include "base/memory.h"
+#include "check/check.h"
+
+struct judged {
+	struct trace *trace;
+	struct judgement *judgement;
+};
+
+int judge_file(
+    struct judged *judged, const struct plan *plan, const char *trace_path, struct err *err) MUST_CHECK;
+void judged_release(struct judged *judged);
+
+#endif

@@ -1,0 +1,27 @@
+/* run_options: the command line of `falsestart run`. */
+#ifndef CLI_RUN_OPTIONS_H
+#define CLI_RUN_OPTIONS_H
+
+#include "cli/selection.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct run_options {
+	struct selection_filter filter;
+	size_t jobs; /* 0: as many as there are scenarios, at most JOBS_DEFAULT */
+	bool list, verbose, quiet;
+	const char *report;       /* folder */
+	const char *junit, *json; /* further copies, or NULL */
+	const char *engine;       /* address, or NULL */
+	char *const *paths;
+	size_t path_count;
+};
+/* Worlds mostly wait; what they cost is the engine's work at their beginning and end, which it does a few at
+ * a time. */
+enum { JOBS_DEFAULT = 12, JOBS_MAX = 64 };
+
+/* 0; or -1 when the program is to end with *ret_status (--help, or a usage error, which was said). */
+int run_options_parse(struct run_options *options, int argc, char **argv, int *ret_status);
+
+#endif
