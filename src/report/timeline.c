@@ -37,7 +37,7 @@ static enum ink ink_of_state(const char *state)
 	static const char *const bad[] = { "exited", "killed", "oom-killed", "stopped", "removed", "refused",
 		"reset", "unreachable", "unhealthy", "denied", "absent", NULL };
 	static const char *const doubtful[] = { "degraded", "loading", "closing", "hung", "slow", "timeout",
-		"paused", "started", "unresolvable", "unreadable", NULL };
+		"paused", "unresolvable", "unreadable", NULL };
 	if (is_one_of(state, good))
 		return INK_GOOD;
 	if (is_one_of(state, bad) || (state[0] == '5' && strlen(state) == 3))
@@ -154,14 +154,14 @@ static void print_steps(struct timeline *timeline)
 struct states {
 	struct timeline *timeline;
 	struct lane lane;
-	char state[64]; /* the current one; "" before the first */
+	const char *state; /* the current one, of the trace; "" before the first */
 	int64_t since_ns;
 	bool any;
 };
 
 static void states_begin(struct states *states, struct timeline *timeline)
 {
-	*states = (struct states){ .timeline = timeline };
+	*states = (struct states){ .timeline = timeline, .state = "" };
 	lane_init(&states->lane, timeline->scale);
 }
 
@@ -174,12 +174,11 @@ static void draw_state(struct states *states, size_t to)
 
 static void states_change(struct states *states, int64_t at_ns, const char *state)
 {
-	char text[sizeof(states->state)];
-	snprintf(text, sizeof(text), "%s", state && *state ? state : "?");
-	if (strcmp(text, states->state) == 0)
+	state = state && *state ? state : "?";
+	if (strcmp(state, states->state) == 0)
 		return;
 	draw_state(states, lane_cell(&states->lane, at_ns));
-	memcpy(states->state, text, sizeof(text));
+	states->state = state;
 	states->since_ns = at_ns;
 	states->any = true;
 }
@@ -196,7 +195,7 @@ static void print_service(struct timeline *timeline, const char *name)
 {
 	const struct trace *trace = timeline->result->trace;
 	struct states states;
-	char before_pause[sizeof(states.state)] = "";
+	const char *before_pause = "";
 	states_begin(&states, timeline);
 	for (size_t i = 0; i < trace->event_count; i++) {
 		const struct event *event = &trace->events[i];
@@ -205,7 +204,7 @@ static void print_service(struct timeline *timeline, const char *name)
 			continue;
 		const char *what = event->service.event;
 		if (strcmp(what, "paused") == 0)
-			memcpy(before_pause, states.state, sizeof(before_pause));
+			before_pause = states.state;
 		states_change(&states, event->from_ns, strcmp(what, "unpaused") == 0 ? before_pause : what);
 	}
 	states_end(&states, name);

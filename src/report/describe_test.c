@@ -1,0 +1,160 @@
+#include "report/describe.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define MS INT64_C(1000000)
+
+static void test_times(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t from_ns, to_ns;
+		const char *text;
+	} cases[] = {
+		{ 0, 0, "+0.000s" },
+		{ 7020 * MS, 7041 * MS, "+7.020..7.041s" },
+		{ 7020 * MS + 100, 7020 * MS + 200, "+7.020s" },
+		{ 75310 * MS, 75310 * MS, "+75.310s" },
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		struct buf out CLEANUP(buf_release) = { 0 };
+		describe_time(&out, cases[i].from_ns, cases[i].to_ns);
+		assert_string_equal(buf_string(&out), cases[i].text);
+	}
+}
+
+static void test_amounts(void **state)
+{
+	(void)state;
+	static const struct {
+		enum unit unit;
+		int64_t amount;
+		const char *text;
+	} cases[] = {
+		{ UNIT_NS, 1250 * MS, "+1.25s" },
+		{ UNIT_NS, -3 * MS, "-3ms" },
+		{ UNIT_NS, 0, "0s" },
+		{ UNIT_COUNT, 2, "+2" },
+		{ UNIT_COUNT, -1, "-1" },
+		{ UNIT_BYTES, 999, "+999B" },
+		{ UNIT_BYTES, -4200000, "-4.2MB" },
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		struct buf out CLEANUP(buf_release) = { 0 };
+		describe_amount(&out, cases[i].unit, cases[i].amount, true);
+		assert_string_equal(buf_string(&out), cases[i].text);
+	}
+}
+
+static void check_event(const struct event *event, const char *subject, const char *what)
+{
+	struct buf who CLEANUP(buf_release) = { 0 }, says CLEANUP(buf_release) = { 0 };
+	describe_subject(&who, event);
+	describe_event(&says, event);
+	assert_string_equal(buf_string(&who), subject);
+	assert_string_equal(buf_string(&says), what);
+}
+
+static void test_events(void **state)
+{
+	(void)state;
+	check_event(&(struct event){ .kind = EVENT_SERVICE,
+			.of = "gateway",
+			.service = { .event = "exited", .exit_code = 137, .by = "engine" } },
+	    "gateway", "exited with code 137");
+	check_event(&(struct event){ .kind = EVENT_SERVICE,
+			.of = "redis",
+			.service = { .event = "stopped", .exit_code = -1, .asked = true } },
+	    "redis", "stopped (by a step)");
+	check_event(&(struct event){ .kind = EVENT_SAMPLE,
+			.of = "ready",
+			.sample = { .outcome = "answered", .status = 200, .state = "degraded" } },
+	    "ready", "degraded (200)");
+	check_event(&(struct event){ .kind = EVENT_SAMPLE,
+			.of = "live",
+			.sample = { .outcome = "answered", .status = 200, .state = "200" } },
+	    "live", "200");
+	check_event(&(struct event){ .kind = EVENT_ATTEMPT,
+			.of = "dial",
+			.attempt = { .number = 3, .outcome = "failed", .detail = "refused" } },
+	    "dial", "attempt 3 failed: refused");
+	check_event(&(struct event){ .kind = EVENT_LOG, .of = "gateway", .log.line = { "hello", 5 } },
+	    "gateway.log", "hello");
+	check_event(&(struct event){ .kind = EVENT_STEP,
+			.of = "wait-2",
+			.step = { .action = "wait", .target = "redis", .detail = "never ready" } },
+	    "step", "wait-2 (wait redis) was given up: never ready");
+	check_event(&(struct event){ .kind = EVENT_RESPONSE,
+			.of = "get",
+			.response = { .status = 503, .outcome = "answered", .body = { "{}", 2 } } },
+	    "get", "503 {}");
+	check_event(&(struct event){ .kind = EVENT_LATENESS, .lateness.worst_ns = 12 * MS }, "host",
+	    "late by up to 12ms");
+	check_event(&(struct event){ .kind = EVENT_TROUBLE, .trouble.what = "No." }, "harness", "No.");
+}
+
+struct worlds {
+	struct judgement judgements[4];
+	struct report_result results[4];
+	struct plan plan;
+};
+
+static struct report report_of(struct worlds *worlds, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		worlds->results[i] =
+		    (struct report_result){ .plan = &worlds->plan, .judgement = &worlds->judgements[i] };
+	return (struct report){ .results = worlds->results,
+		.result_count = count,
+		.speed = 20,
+		.wall_ns = 19200 * MS,
+		.lateness_ns = 3100000 };
+}
+
+static void test_exit_status(void **state)
+{
+	(void)state;
+	struct worlds worlds = { 0 };
+	worlds.judgements[1].verdict = VERDICT_INCONCLUSIVE;
+	worlds.judgements[2] = (struct judgement){ .verdict = VERDICT_INCONCLUSIVE, .environment = true };
+	worlds.judgements[3].verdict = VERDICT_FAIL;
+	static const int wanted[] = { 5, 0, 4, 3, 1 };
+	for (size_t count = 0; count <= 4; count++) {
+		struct report report = report_of(&worlds, count);
+		assert_int_equal(report_exit_status(&report), wanted[count]);
+	}
+}
+
+static void test_summary(void **state)
+{
+	(void)state;
+	struct worlds worlds = { 0 };
+	struct buf out CLEANUP(buf_release) = { 0 };
+	worlds.judgements[2] = (struct judgement){ .verdict = VERDICT_INCONCLUSIVE, .environment = true };
+	struct report report = report_of(&worlds, 2);
+	describe_totals(&out, &report);
+	assert_string_equal(buf_string(&out),
+	    "2 passed, 0 failed, 0 inconclusive in 19.2s (speed 20, host late by at most 3.1ms)");
+	report = report_of(&worlds, 3);
+	buf_clear(&out);
+	describe_totals(&out, &report);
+	assert_string_equal(buf_string(&out),
+	    "2 passed, 0 failed, 1 inconclusive (1 because of the environment) in 19.2s "
+	    "(speed 20, host late by at most 3.1ms)");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_amounts),
+		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_exit_status),
+		cmocka_unit_test(test_summary),
+	};
+	return cmocka_run_group_tests_name("describe", tests, NULL, NULL);
+}
