@@ -15,10 +15,13 @@ struct timers {
 	bool firing; /* the alarm is set once, after all that is due has fired */
 };
 
-/* The curl multi handle; its sockets are polled by uv, its one timeout is a timer of ours. */
+/* The curl multi handle; its sockets are in an epoll set that uv polls, its one timeout is a timer of ours.
+ */
 struct transfers {
 	CURLM *multi;
 	struct timer *timeout;
+	int sockets; /* the epoll set */
+	uv_poll_t *poll;
 	size_t running;
 };
 

@@ -6,6 +6,8 @@
 #include "probe/http_outcome.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <strings.h>
 
@@ -127,6 +129,17 @@ static void set_request(struct http_exchange *exchange, const struct probe_reque
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, exchange->request_headers);
 }
 
+/* The last packet of the handshake rides on the request, which follows at once: a sixth of what a fresh poll
+ * costs. */
+static int delay_first_ack(void *unused, curl_socket_t socket, curlsocktype purpose)
+{
+	(void)unused;
+	(void)purpose;
+	int no = 0;
+	setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &no, sizeof(no));
+	return CURL_SOCKOPT_OK;
+}
+
 struct http_exchange *http_exchange_new(struct loop *loop, const struct probe_request *request, bool fresh)
 {
 	if (request->timeout_ns <= 0)
@@ -149,6 +162,9 @@ struct http_exchange *http_exchange_new(struct loop *loop, const struct probe_re
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
 	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, fresh ? 1L : 0L);
+	curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, delay_first_ack);
+	/* A request without a body is one write; nothing to hold back. */
+	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, request->body ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)((request->timeout_ns + NS_PER_MS - 1) / NS_PER_MS));
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange->curl_words);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
