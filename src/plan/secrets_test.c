@@ -6,6 +6,9 @@
 
 #include <cmocka.h>
 
+/* A stack owns its strings; this one is never freed. */
+#define CONSTANT(text) ((char *)(uintptr_t)(text))
+
 static void check_redacted(const struct redactor *redactor, const char *text, const char *wanted)
 {
 	char *got OWNED = redact_string(redactor, text);
@@ -15,15 +18,15 @@ static void check_redacted(const struct redactor *redactor, const char *text, co
 static void test_secrets_of_a_stack(void **state)
 {
 	(void)state;
-	static char *postgres[] = { "POSTGRES_PASSWORD=postgres", "POSTGRES_USER=gateway" };
-	static char *gateway[] = { "REDIS_URL=redis://:hunter2@redis:6379", "JWT_SECRET=swordfish",
-		"DB_PASSWORD=database" };
-	static char *aliases[] = { "database" };
+	char *postgres[] = { CONSTANT("POSTGRES_PASSWORD=postgres"), CONSTANT("POSTGRES_USER=gateway") };
+	char *gateway[] = { CONSTANT("REDIS_URL=redis://:hunter2@redis:6379"),
+		CONSTANT("JWT_SECRET=swordfish"), CONSTANT("DB_PASSWORD=database") };
+	char *aliases[] = { CONSTANT("database") };
 	struct service services[] = {
-		{ .name = "postgres",
+		{ .name = CONSTANT("postgres"),
 		    .environment = { postgres, ARRAY_LENGTH(postgres) },
 		    .aliases = { aliases, 1 } },
-		{ .name = "gateway", .environment = { gateway, ARRAY_LENGTH(gateway) } },
+		{ .name = CONSTANT("gateway"), .environment = { gateway, ARRAY_LENGTH(gateway) } },
 	};
 	struct stack stack = { .services = services, .service_count = ARRAY_LENGTH(services) };
 	struct redactor *redactor CLEANUP(redactor_release) = redactor_new();
