@@ -12,8 +12,9 @@ struct secret {
 struct redactor {
 	struct secret *secrets;
 	size_t secret_count;
-	/* One bit for each pair of bytes that a secret begins with: most positions of a text are dismissed by
-	 * it. */
+	/* What secrets begin with: nearly every position of a text is dismissed by its first byte, most of
+	 * the others by the first two (a bit each). */
+	bool firsts[256];
 	uint8_t pairs[65536 / 8];
 };
 
@@ -46,6 +47,7 @@ static bool may_begin(const struct redactor *redactor, const char *bytes)
 static void mark_pair(struct redactor *redactor, const char *bytes)
 {
 	unsigned pair = pair_of(bytes);
+	redactor->firsts[pair >> 8] = true;
 	redactor->pairs[pair >> 3] |= (uint8_t)(1U << (pair & 7));
 }
 
@@ -75,6 +77,7 @@ void redactor_except(struct redactor *redactor, const char *not_secret)
 		return;
 	free(found->bytes);
 	*found = redactor->secrets[--redactor->secret_count];
+	memset(redactor->firsts, 0, sizeof(redactor->firsts));
 	memset(redactor->pairs, 0, sizeof(redactor->pairs));
 	for (size_t i = 0; i < redactor->secret_count; i++)
 		mark_pair(redactor, redactor->secrets[i].bytes);
@@ -91,13 +94,30 @@ struct span {
 	size_t start, end;
 };
 
+static bool ends_authority(char byte)
+{
+	switch (byte) {
+	case '/':
+	case '?':
+	case '#':
+	case '"':
+	case '\'':
+	case '`':
+	case '<':
+	case '>':
+		return true;
+	default:
+		return (unsigned char)byte <= ' ';
+	}
+}
+
 /* `bytes + at` is "://". The password of the URL, or an empty span. As browsers do, the last `@` of the
  * authority ends the user's part and its first `:` ends the name. */
 static struct span url_password(const char *bytes, size_t length, size_t at)
 {
 	size_t colon = 0, last_at = 0;
 	for (size_t i = at + 3; i < length; i++) {
-		if ((unsigned char)bytes[i] <= ' ' || strchr("/?#\"'`<>", bytes[i]))
+		if (ends_authority(bytes[i]))
 			break;
 		if (bytes[i] == ':' && !colon)
 			colon = i;
@@ -225,9 +245,12 @@ void redact(const struct redactor *redactor, struct buf *out, const char *bytes,
 	size_t hidden = 0; /* end of the mask that was written last */
 	redactor = redactor ? redactor : &nothing;
 	for (size_t i = 0; i < length; i++) {
+		unsigned char byte = (unsigned char)bytes[i];
+		if (byte != ':' && !redactor->firsts[byte] && i != password.start)
+			continue;
 		if (is_scheme_end(bytes, length, i))
 			password = url_password(bytes, length, i);
-		size_t size = redactor->secret_count ? secret_at(redactor, bytes + i, length - i) : 0;
+		size_t size = secret_at(redactor, bytes + i, length - i);
 		if (i == password.start && password.end - i > size)
 			size = password.end - i;
 		if (size == 0)
