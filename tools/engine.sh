@@ -1,5 +1,7 @@
 # shellcheck shell=sh
-# Finds a Docker engine; installs and starts one where none answers. Sourced by ./dev.
+# Finds a Docker engine; installs and starts one where none answers. Sourced by ./dev,
+# which has say, quietly and $logs.
+# shellcheck disable=SC2154
 
 engine_error=
 default_socket=/var/run/docker.sock
@@ -23,7 +25,7 @@ usual_sockets() {
 # Exports DOCKER_HOST, so that everything started from here means the same engine.
 engine_find() {
 	if ! command -v docker >/dev/null; then
-		engine_error='the `docker` command is missing (package docker.io or docker-cli)'
+		engine_error='the docker command is missing (package docker.io or docker-cli)'
 		return 1
 	fi
 	if [ -n "${DOCKER_HOST:-}" ]; then

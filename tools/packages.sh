@@ -1,5 +1,7 @@
 # shellcheck shell=sh
-# What a checkout needs from the system, and how it gets there. Sourced by ./dev.
+# What a checkout needs from the system, and how it gets there. Sourced by ./dev,
+# which has say, quietly and $logs.
+# shellcheck disable=SC2154
 
 # Debian's and Ubuntu's names; `a|b` is satisfied by either, and the first that apt knows is installed.
 packages='
