@@ -83,7 +83,7 @@ static void say(struct postgres_try *attempt, enum readiness readiness, const ch
 	readiness_say(attempt->probe, readiness, words, strlen(words));
 }
 
-/* libpq gave up, not because of a hang-up: that is seen first by hung_up(). */
+/* libpq gave up, not because of a hang-up: hung_up() sees that first. */
 static void say_failure(struct postgres_try *attempt)
 {
 	const char *message = PQerrorMessage(attempt->connection);
@@ -102,28 +102,34 @@ static void say_failure(struct postgres_try *attempt)
 	}
 }
 
-/* Looks without taking: libpq would tell a hang-up only in prose. True once the try has said so. */
-static bool hung_up(struct postgres_try *attempt)
+/* Looks without taking: libpq would tell a hang-up only in prose. */
+static bool hung_up(const struct postgres_try *attempt, int *ret_errnum)
 {
 	char byte;
 	ssize_t count = recv(PQsocket(attempt->connection), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 	if (count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR)))
 		return false;
-	int errnum = errno;
-	if (count == 0) {
-		say(attempt, READINESS_CLOSING, "closed without an answer");
-		return true;
-	}
-	stop_watching(attempt);
-	readiness_say_errno(attempt->probe, errnum);
+	*ret_errnum = count < 0 ? errno : 0;
 	return true;
+}
+
+static void say_hung_up(struct postgres_try *attempt, int errnum)
+{
+	stop_watching(attempt);
+	if (errnum)
+		readiness_say_errno(attempt->probe, errnum);
+	else
+		say(attempt, READINESS_CLOSING, "closed without an answer");
 }
 
 static void take_result(struct postgres_try *attempt)
 {
 	PGconn *connection = attempt->connection;
-	if (hung_up(attempt))
+	int errnum = 0;
+	if (hung_up(attempt, &errnum)) {
+		say_hung_up(attempt, errnum);
 		return;
+	}
 	if (!PQconsumeInput(connection)) {
 		say_failure(attempt);
 		return;
@@ -176,14 +182,16 @@ static void watch_connection(struct postgres_try *attempt, int events)
 
 static void go_on_connecting(struct postgres_try *attempt)
 {
+	int errnum = 0;
 	if (PQstatus(attempt->connection) == CONNECTION_STARTED) {
-		int errnum = socket_errnum(PQsocket(attempt->connection));
+		errnum = socket_errnum(PQsocket(attempt->connection));
 		if (errnum) {
 			stop_watching(attempt);
 			readiness_say_errno(attempt->probe, errnum);
 			return;
 		}
-	} else if (hung_up(attempt)) {
+	} else if (hung_up(attempt, &errnum)) {
+		say_hung_up(attempt, errnum);
 		return;
 	}
 	struct environment hidden CLEANUP(environment_restore) = environment_hide("PG");

@@ -128,7 +128,8 @@ static void socket_ready(void *owner)
 	struct redis_try *attempt = owner;
 	if (!attempt->connected) {
 		int errnum = socket_errnum(attempt->fd);
-		if (errnum) {
+		/* Reset already means accepted before; what was said first can still be read. */
+		if (errnum && errnum != ECONNRESET) {
 			socket_watch_stop(steal_ptr(attempt->watch));
 			readiness_say_errno(attempt->probe, errnum);
 			return;

@@ -23,6 +23,7 @@ enum script_end {
 	END_SILENCE, /* says no more, until the peer goes */
 	END_REPEAT,  /* says `bytes` again and again, until the peer goes */
 	END_AGAIN,   /* the script again, on the same connection */
+	END_NEXT,    /* the script after this one, on the same connection */
 };
 
 struct script {
@@ -43,13 +44,15 @@ struct scripted_server {
 	struct buf request; /* what was read last */
 };
 
-static bool scripted_server_play(struct scripted_server *server, int client, const struct script *script)
+/* The script that follows on the same connection, or NULL. */
+static const struct script *scripted_server_play(
+    struct scripted_server *server, int client, const struct script *script)
 {
 	char bytes[4096];
 	if (script->read_first) {
 		ssize_t count = recv(client, bytes, sizeof(bytes), 0);
 		if (count <= 0)
-			return false;
+			return NULL;
 		buf_clear(&server->request);
 		buf_add(&server->request, bytes, (size_t)count);
 	}
@@ -58,7 +61,9 @@ static bool scripted_server_play(struct scripted_server *server, int client, con
 	do
 		sent = length == 0 || send(client, script->bytes, length, MSG_NOSIGNAL) == (ssize_t)length;
 	while (sent && script->end == END_REPEAT);
-	return sent && script->end == END_AGAIN;
+	if (!sent)
+		return NULL;
+	return script->end == END_AGAIN ? script : script->end == END_NEXT ? script + 1 : NULL;
 }
 
 static void *scripted_server_run(void *owner)
@@ -69,8 +74,9 @@ static void *scripted_server_run(void *owner)
 		size_t index = (size_t)atomic_fetch_add(&server->connections, 1);
 		const struct script *script =
 		    &server->scripts[index < server->script_count ? index : server->script_count - 1];
-		while (scripted_server_play(server, client, script))
-			;
+		for (const struct script *next = script; next;
+		     next = scripted_server_play(server, client, next))
+			script = next;
 		if (script->end == END_RESET) {
 			struct linger now = { .l_onoff = 1 };
 			setsockopt(client, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
