@@ -74,6 +74,25 @@ static void print_trail(struct page *page, const struct report_result *result)
 	page_newline(page);
 }
 
+/* Where nothing could be judged, an expectation after the other saying so is noise. */
+static bool is_news(const struct judgement *judgement, const struct finding *finding)
+{
+	return finding->verdict == VERDICT_FAIL ||
+	       (finding->verdict == VERDICT_INCONCLUSIVE && !judgement->environment);
+}
+
+static void print_unjudged(struct page *page, const struct judgement *judgement, bool verbose)
+{
+	size_t count = 0;
+	for (size_t i = 0; judgement->environment && i < judgement->finding_count; i++)
+		count += judgement->findings[i].verdict == VERDICT_INCONCLUSIVE;
+	if (count == 0 || verbose)
+		return;
+	page_pad(page, 2);
+	page_addf(page, INK_DIM, "%zu expectation%s not be judged", count, count == 1 ? " could" : "s could");
+	page_newline(page);
+}
+
 void text_world(struct page *page, const struct report_result *result, size_t name_columns, bool verbose)
 {
 	const struct judgement *judgement = result->judgement;
@@ -86,9 +105,10 @@ void text_world(struct page *page, const struct report_result *result, size_t na
 		return;
 	}
 	print_reason(page, judgement);
+	print_unjudged(page, judgement, verbose);
 	page_gap(page);
 	for (size_t i = 0; i < judgement->finding_count; i++) {
-		if (!verbose && judgement->findings[i].verdict == VERDICT_PASS)
+		if (!verbose && !is_news(judgement, &judgement->findings[i]))
 			continue;
 		text_finding(page, result, &judgement->findings[i]);
 		page_gap(page);

@@ -9,6 +9,7 @@
 #define CONTEXT_AFTER 2
 #define PARAGRAPH_LINES 8
 #define EVIDENCE_LINES 3
+#define ID_COLUMNS 30
 
 enum { INDENT_FINDING = 2, INDENT_FIELD = 4, INDENT_VALUE = 14, INDENT_EVIDENCE = 6 };
 
@@ -45,7 +46,8 @@ static void print_head(struct page *page, const struct report_result *result, co
 	page_pad(page, INDENT_FINDING);
 	page_add(page, ink, mark_of(finding->verdict));
 	page_pad(page, INDENT_FIELD);
-	page_add(page, ink, expectation->id ? expectation->id : "");
+	const char *id = expectation->id ? expectation->id : "";
+	page_clip(page, ink, id, strlen(id), ID_COLUMNS);
 	if (finding->verdict == VERDICT_INCONCLUSIVE)
 		page_add(page, ink, " (inconclusive)");
 	if (expectation->text) {
