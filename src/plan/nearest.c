@@ -39,9 +39,7 @@ static size_t distance(const char *a, const char *b)
 struct nearest nearest_to(const char *word)
 {
 	size_t length = strnlen(word, WORD_MAX);
-	size_t most = length / 3;
-	if (most == 0 && length > 1)
-		most = 1;
+	size_t most = (length + 1) / 3;
 	return (struct nearest){ .word = word, .distance = most + 1 };
 }
 

@@ -77,9 +77,8 @@ int resolve_step(struct reader *reader, const struct node *node, int *ret_step, 
 		return 0;
 	}
 	if (index >= 0)
-		return refuse(reader, node, err,
-		    "the step `%s` comes %s; a step can only wait for an earlier one", id,
-		    (size_t)index == reader->current ? "only now: it is this one" : "later");
+		return refuse(reader, node, err, "the step `%s` %s; a step can only wait for an earlier one",
+		    id, (size_t)index == reader->current ? "is this one" : "comes later");
 	struct nearest nearest = nearest_to(id);
 	for (size_t i = 0; i < reader->current; i++)
 		nearest_offer(&nearest, reader->plan->steps[i].id);

@@ -162,7 +162,6 @@ static int read_labels(struct reader *reader, const struct node *node, void *int
 static int read_extra_hosts(struct reader *reader, const struct node *node, void *into, struct err *err)
 {
 	struct service *service = into;
-	struct strings pairs CLEANUP(strings_release) = { 0 };
 	if (node->kind == NODE_SEQUENCE) {
 		for (size_t i = 0; i < node->item_count; i++) {
 			const char *text = scalar_text(reader, node->items[i], "NAME:ADDRESS", err);

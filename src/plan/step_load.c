@@ -38,9 +38,9 @@ static int add_service(struct reader *reader, const struct node *node, struct st
 	return 0;
 }
 
-static bool does(const struct step *step, enum step_kind kind, size_t service)
+bool step_acts_on(const struct step *step, size_t service)
 {
-	for (size_t i = 0; step->kind == kind && i < step->service_count; i++)
+	for (size_t i = 0; i < step->service_count; i++)
 		if (step->services[i] == service)
 			return true;
 	return false;
@@ -58,13 +58,10 @@ static int check_acts(
 	bool removed = false, paused = false;
 	for (size_t i = 0; i < reader->current; i++) {
 		const struct step *earlier = &reader->plan->steps[i];
-		if (does(earlier, STEP_START, service))
-			removed = false;
-		removed = removed || does(earlier, STEP_REMOVE, service);
-		if (does(earlier, STEP_PAUSE, service))
-			paused = true;
-		else if (does(earlier, earlier->kind, service))
-			paused = false;
+		if (!step_acts_on(earlier, service))
+			continue;
+		removed = earlier->kind == STEP_REMOVE || (removed && earlier->kind != STEP_START);
+		paused = earlier->kind == STEP_PAUSE;
 	}
 	if (removed)
 		return refuse(reader, node, err,
@@ -122,165 +119,6 @@ static int read_signal(struct reader *reader, const struct node *node, void *int
 	}
 	char *hint OWNED = suggest(&nearest);
 	return refuse(reader, node, err, "unknown signal `%s`%s", SHOW(text), hint);
-}
-
-/* ---- wait ---- */
-
-/* The last earlier step that acted on the service (on any: -1). What a wait counts begins with it, or a wait
- * for "healthy" would be over at once by what was seen before the dependency was stopped. */
-static const struct step *last_act(const struct reader *reader, int service)
-{
-	for (size_t i = reader->current; i-- > 0;) {
-		const struct step *step = &reader->plan->steps[i];
-		if (step->service_count == 0)
-			continue;
-		if (service < 0 || does(step, step->kind, (size_t)service))
-			return step;
-	}
-	return NULL;
-}
-
-static void count_from_last_act(const struct reader *reader, struct moment *until, int service)
-{
-	const struct step *act = until->after ? NULL : last_act(reader, service);
-	if (!act)
-		return;
-	until->after = xcalloc(1, sizeof(*until->after));
-	*until->after = (struct moment){
-		.kind = MOMENT_STEP, .position = until->position, .name = xstrdup(act->id), .watch = -1
-	};
-}
-
-static int read_wait_for(struct reader *reader, const struct node *node, void *into, struct err *err)
-{
-	struct moment *until = into;
-	const char *name = scalar_text(reader, node, "a service or a watch", err);
-	if (!name)
-		return -1;
-	until->position = node->position;
-	until->watch = plan_find_watch(reader->plan, name);
-	if (until->watch >= 0)
-		return check_started(reader, node, reader->plan->watches[until->watch].service, err);
-	int service = stack_find(reader->plan->stack, name);
-	if (service >= 0) {
-		until->kind = MOMENT_SERVICE;
-		until->name = xstrdup(name);
-		return check_started(reader, node, (size_t)service, err);
-	}
-	struct nearest nearest = nearest_to(name);
-	for (size_t i = 0; i < reader->plan->watch_count; i++)
-		nearest_offer(&nearest, reader->plan->watches[i].name);
-	for (size_t i = 0; i < reader->plan->stack->service_count; i++)
-		nearest_offer(&nearest, reader->plan->stack->services[i].name);
-	char *hint OWNED = suggest(&nearest);
-	return refuse(reader, node, err, "no service and no watch is called `%s`%s", SHOW(name), hint);
-}
-
-static const struct watch *waited_watch(struct reader *reader, const struct node *node,
-    const struct moment *until, enum watch_kind kind, struct err *err)
-{
-	if (until->watch < 0) {
-		refuse(reader, node, err,
-		    "this is a wait for %s; `%s` is a service, which is waited for by `phase` or `event`",
-		    watch_kind_name(kind), until->name);
-		return NULL;
-	}
-	const struct watch *watch = &reader->plan->watches[until->watch];
-	if (watch->kind == kind)
-		return watch;
-	refuse(reader, node, err, "this is a wait for %s; `%s` is %s", watch_kind_name(kind), watch->name,
-	    watch_kind_name(watch->kind));
-	return NULL;
-}
-
-static int read_wait_event(struct reader *reader, const struct node *node, void *into, struct err *err)
-{
-	struct moment *until = into;
-	const char *text = scalar_text(reader, node, "an event of the service", err);
-	if (!text)
-		return -1;
-	if (until->watch >= 0)
-		return refuse(reader, node, err,
-		    "`%s` is %s; only a service is waited for by `phase` or `event`",
-		    reader->plan->watches[until->watch].name,
-		    watch_kind_name(reader->plan->watches[until->watch].kind));
-	int service = stack_find(reader->plan->stack, until->name);
-	if (check_service_event(reader, node, text, (size_t)service, err) < 0)
-		return -1;
-	until->what = xstrdup(text);
-	return 0;
-}
-
-static int read_wait_state(struct reader *reader, const struct node *node, void *into, struct err *err)
-{
-	struct moment *until = into;
-	until->kind = MOMENT_STATE;
-	const struct watch *watch = waited_watch(reader, node, until, WATCH_HTTP, err);
-	if (!watch || read_text(reader, node, &until->what, err) < 0)
-		return -1;
-	return check_state(reader, node, until->what, watch, err);
-}
-
-static int read_wait_attempt(struct reader *reader, const struct node *node, void *into, struct err *err)
-{
-	struct moment *until = into;
-	until->kind = MOMENT_ATTEMPT;
-	return waited_watch(reader, node, until, WATCH_ATTEMPTS, err)
-		   ? read_count(reader, node, &until->number, err)
-		   : -1;
-}
-
-static int read_wait_matches(struct reader *reader, const struct node *node, void *into, struct err *err)
-{
-	struct moment *until = into;
-	until->kind = MOMENT_LOG;
-	const struct watch *watch = waited_watch(reader, node, until, WATCH_LOG, err);
-	if (!watch)
-		return -1;
-	until->name = xstrdup(reader->plan->stack->services[watch->service].name);
-	return read_pattern(reader, node, &until->what, err);
-}
-
-#define UNTIL offsetof(struct step, until)
-
-static int read_wait(struct reader *reader, const struct node *node, void *into, struct err *err)
-{
-	static const struct field fields[] = {
-		{ .key = "for",
-		    .read = read_wait_for,
-		    .offset = UNTIL,
-		    .needed = "the service or watch that is waited for" },
-		{ .key = "phase", .read = read_wait_event, .offset = UNTIL },
-		{ .key = "event", .read = read_wait_event, .offset = UNTIL },
-		{ .key = "state", .read = read_wait_state, .offset = UNTIL },
-		{ .key = "attempt", .read = read_wait_attempt, .offset = UNTIL },
-		{ .key = "matches", .read = read_wait_matches, .offset = UNTIL },
-		{ .key = "after", .read = read_new_moment, .offset = UNTIL + offsetof(struct moment, after) },
-		{ .key = "max", .read = read_span, .offset = offsetof(struct step, max_ns) },
-	};
-	struct step *step = into;
-	const char *found = NULL;
-	for (size_t i = 1; i <= 5; i++) {
-		if (!node_get(node, fields[i].key))
-			continue;
-		if (found)
-			return refuse(reader, node, err,
-			    "a wait has one condition; this one has both `%s` and `%s`", found,
-			    fields[i].key);
-		found = fields[i].key;
-	}
-	step->until.watch = -1;
-	if (fields_read(reader, node, "a wait", fields, ARRAY_LENGTH(fields), step, err) < 0)
-		return -1;
-	if (!found)
-		return refuse(reader, node, err,
-		    "a wait needs one of `phase` and `event` (of a service), `state`, `attempt` and "
-		    "`matches` (of a watch)");
-	if (step->until.kind == MOMENT_SERVICE)
-		count_from_last_act(reader, &step->until, stack_find(reader->plan->stack, step->until.name));
-	else if (step->until.kind != MOMENT_ATTEMPT) /* attempts are counted from the beginning */
-		count_from_last_act(reader, &step->until, -1);
-	return 0;
 }
 
 /* ---- request ---- */
@@ -490,12 +328,13 @@ static bool is_taken(const struct plan *plan, const char *id)
 	       stack_find(plan->stack, id) >= 0;
 }
 
-/* "start-redis", "start-redis-2"; "wait-3" is the third step. */
+/* "start-redis", "start-redis-2", "start-all"; "wait-3" is the third step. */
 static char *make_id(const struct plan *plan, const struct step *step, size_t index, const char *verb)
 {
 	struct buf id CLEANUP(buf_release) = { .max = STEP_ID_MAX };
-	buf_add_string(&id, verb);
-	for (size_t i = 0; i < step->service_count; i++)
+	bool all = step->service_count > 1 && step->service_count == plan->stack->service_count;
+	buf_addf(&id, "%s%s", verb, all ? "-all" : "");
+	for (size_t i = 0; i < step->service_count && !all; i++)
 		buf_addf(&id, "-%s", plan->stack->services[step->services[i]].name);
 	if (step->service_count == 0)
 		buf_addf(&id, "-%zu", index + 1);
