@@ -176,6 +176,56 @@ static void test_junit_bytes(void **state)
 	assert_null(memmem(report->out.bytes, report->out.length, "\xEF\xBF\xBE", 3));
 }
 
+/* Every string of a world a megabyte long, and the long log line among the evidence. */
+static void lengthen(struct hostile_report *report)
+{
+	for (size_t i = 0; i < LONG_LINE; i++)
+		if (!report->long_line[i])
+			report->long_line[i] = 'x';
+	report->long_line[LONG_LINE - 1] = '\0';
+	struct sample_world *world = &report->sample->worlds[0];
+	struct finding *finding = &world->judgement.findings[0];
+	world->judgement.reason = finding->expected = finding->actual = finding->reason = report->long_line;
+	for (size_t i = 0; i < world->trace->event_count; i++)
+		if (world->trace->events[i].kind == EVENT_LOG && i % 3 == 0)
+			finding->evidence[0] = i;
+	assert_int_equal(world->trace->events[finding->evidence[0]].log.line.length, LONG_LINE);
+}
+
+static void test_long_strings(void **state)
+{
+	struct hostile_report *report = *state;
+	lengthen(report);
+	report_json(&report->sample->report, &report->out);
+	check_no_secret(&report->out);
+	buf_clear(&report->out);
+	report_junit(&report->sample->report, &report->out);
+	check_no_secret(&report->out);
+	check_text(report, (struct report_text_options){ .utf8 = true, .verbose = true, .width = 10000 });
+}
+
+static void test_junit_output_is_bounded(void **state)
+{
+	struct hostile_report *report = *state;
+	struct judgement *judgement = &report->sample->worlds[0].judgement;
+	struct finding *one = judgement->findings, *many = xcalloc(500, sizeof(*many));
+	size_t count = judgement->finding_count;
+	for (size_t i = 0; i < 500; i++)
+		many[i] = one[0];
+	judgement->findings = many;
+	judgement->finding_count = 500;
+	report_junit(&report->sample->report, &report->out);
+	judgement->findings = one;
+	judgement->finding_count = count;
+	free(many);
+	const char *output = strstr(report->out.bytes, "<system-out>");
+	const char *end = strstr(report->out.bytes, "(cut)\n    </system-out>");
+	assert_non_null(output);
+	assert_non_null(end);
+	/* Escaping makes it longer, but not by much. */
+	assert_in_range(end - output, 60 * 1024, 128 * 1024);
+}
+
 /* Exit status of a command that reads `input`. */
 static int run_with_input(const char *command, const struct buf *input)
 {
@@ -226,6 +276,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_text, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_json, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_junit_bytes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_strings, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_junit_output_is_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_junit_schema, setup, teardown),
 		cmocka_unit_test(test_junit_cases),
 	};

@@ -9,15 +9,23 @@
 #include <jansson.h>
 #include <string.h>
 
-/* Bytes of one string of an event that are kept. */
+/* Bytes of one string that are kept. */
 #define STRING_MAX 4096
 
-/* Redacted; what is not UTF-8 is U+FFFD. */
+/* Redacted, then bounded (not within a character: bytes 10xxxxxx continue one); what is not UTF-8 is U+FFFD.
+ */
 static json_t *json_bytes(const struct redactor *secrets, const char *bytes, size_t length)
 {
-	struct buf redacted CLEANUP(buf_release) = { 0 }, literal CLEANUP(buf_release) = { 0 };
-	redact(secrets, &redacted, bytes, length);
-	buf_add_json_string(&literal, buf_string(&redacted), redacted.length);
+	struct buf kept CLEANUP(buf_release) = { 0 }, literal CLEANUP(buf_release) = { 0 };
+	redact(secrets, &kept, bytes, length);
+	if (kept.length > STRING_MAX) {
+		size_t end = STRING_MAX;
+		while (end > 0 && ((unsigned char)kept.bytes[end] & 0xC0) == 0x80)
+			end--;
+		kept.length = end;
+		buf_add_string(&kept, "…");
+	}
+	buf_add_json_string(&literal, buf_string(&kept), kept.length);
 	json_t *string = json_loadb(literal.bytes, literal.length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 	if (!string)
 		BUG("an escaped string of %zu bytes is not JSON", length);
@@ -41,36 +49,22 @@ static void append(json_t *array, json_t *value)
 		BUG("cannot append to an array");
 }
 
-/* The cut is not made within a character: bytes 10xxxxxx continue one. */
-static json_t *json_bounded(const struct redactor *secrets, const json_t *string)
-{
-	const char *bytes = json_string_value(string);
-	size_t length = json_string_length(string);
-	struct buf whole CLEANUP(buf_release) = { 0 };
-	redact(secrets, &whole, bytes, length);
-	if (whole.length <= STRING_MAX)
-		return json_bytes(NULL, buf_string(&whole), whole.length);
-	size_t end = STRING_MAX;
-	while (end > 0 && ((unsigned char)whole.bytes[end] & 0xC0) == 0x80)
-		end--;
-	struct buf cut CLEANUP(buf_release) = { 0 };
-	buf_add(&cut, whole.bytes, end);
-	buf_add_string(&cut, "…");
-	return json_bytes(NULL, cut.bytes, cut.length);
-}
-
 static json_t *json_event(const struct redactor *secrets, const struct event *event)
 {
 	struct buf line CLEANUP(buf_release) = { 0 };
-	const char *key;
-	json_t *value;
-	void *next;
 	trace_write_event(&line, event);
 	json_t *object = json_loadb(buf_string(&line), line.length, JSON_ALLOW_NUL, NULL);
 	if (!json_is_object(object))
 		BUG("the trace's writer made something else than an object");
-	json_object_foreach_safe(object, next, key, value) if (json_is_string(value))
-	    set(object, key, json_bounded(secrets, value));
+	for (void *member = json_object_iter(object); member;
+	     member = json_object_iter_next(object, member)) {
+		const json_t *value = json_object_iter_value(member);
+		if (!json_is_string(value))
+			continue;
+		json_t *shown = json_bytes(secrets, json_string_value(value), json_string_length(value));
+		if (json_object_iter_set_new(object, member, shown) != 0)
+			BUG("cannot replace a member");
+	}
 	return object;
 }
 

@@ -131,6 +131,15 @@ static void test_gap(void **state)
 	assert_string_equal(fixture->out.bytes, "a\n\nb");
 }
 
+static void test_text_is_bounded(void **state)
+{
+	struct fixture *fixture = *state;
+	static char text[2 * PAGE_TEXT_MAX];
+	memset(text, 'x', sizeof(text) - 1);
+	page_add(&fixture->page, INK_PLAIN, text);
+	assert_int_equal(fixture->page.column, PAGE_TEXT_MAX + 1);
+}
+
 /* A cut may not fall into a secret before it was seen. */
 static void test_redacts_before_it_cuts(void **state)
 {
@@ -156,6 +165,7 @@ int main(void)
 		WITH_PAGE(test_colour),
 		WITH_PAGE(test_pad_keeps_words_apart),
 		WITH_PAGE(test_gap),
+		WITH_PAGE(test_text_is_bounded),
 		WITH_PAGE(test_redacts_before_it_cuts),
 	};
 	return cmocka_run_group_tests_name("page", tests, NULL, NULL);

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+/* Of an attribute; messages are looked at in lists. */
+#define ATTRIBUTE_MAX 4096
 #define REPLACEMENT "\xEF\xBF\xBD"
 
 /* U+FFFE and U+FFFF are valid UTF-8 and not characters of XML. */
@@ -52,6 +54,13 @@ static void add(
 {
 	struct buf redacted CLEANUP(buf_release) = { 0 };
 	redact(secrets, &redacted, bytes, length);
+	if (attribute && redacted.length > ATTRIBUTE_MAX) {
+		size_t end = ATTRIBUTE_MAX;
+		while (end > 0 && ((unsigned char)redacted.bytes[end] & 0xC0) == 0x80)
+			end--;
+		redacted.length = end;
+		buf_add_string(&redacted, "…");
+	}
 	for (size_t i = 0; i < redacted.length;) {
 		const char *at = redacted.bytes + i;
 		size_t size = utf8_sequence_length(at, redacted.length - i);
