@@ -1,0 +1,101 @@
+/*
+ * always: every poll wholly inside the window shows one of these states.
+ *
+ * Between two polls nothing is known, and a poll says nothing when there is none: a hole of more than three
+ * periods (and the host's lateness) leaves the answer open.
+ */
+#include "check/judge.h"
+#include "check/observation.h"
+
+enum { HOLE_PERIODS = 3 };
+
+struct coverage {
+	int64_t last_ns; /* until here the window is covered */
+	int64_t hole_ns, hole_from_ns;
+	size_t inside, ignored;
+};
+
+/* The largest stretch without a poll that the period and the host's lateness do not explain. */
+static void cover(
+    const struct index *index, const struct watch *watch, struct coverage *coverage, int64_t from_ns)
+{
+	int64_t hole = coverage->last_ns == INT64_MIN ? 0 : from_ns - coverage->last_ns;
+	if (hole <= HOLE_PERIODS * watch->every_ns || hole <= coverage->hole_ns)
+		return;
+	if (hole <=
+	    HOLE_PERIODS * watch->every_ns + lateness_worst(index->lateness, coverage->last_ns, from_ns))
+		return;
+	coverage->hole_ns = hole;
+	coverage->hole_from_ns = coverage->last_ns;
+}
+
+static void add_hole(const struct coverage *coverage, struct buf *out)
+{
+	text_add_time(out, coverage->hole_ns);
+	buf_add_string(out, " from ");
+	text_add_time(out, coverage->hole_from_ns);
+}
+
+static void blame(const struct index *index, struct draft *draft, const struct watch *watch, size_t first)
+{
+	const struct event *event = &index->trace->events[first];
+	CLEANUP(buf_release) struct buf text = { 0 };
+	text_add_interval(&text, observed_when(event), event->to_ns);
+	draft->decided_ns = event->to_ns;
+	draft_fail(draft, "%s was `%.80s` at %s", watch->name, observed_state(event), buf_string(&text));
+	draft_note_death(draft, index, watch->service, event->to_ns);
+}
+
+void judge_always(const struct index *index, struct draft *draft)
+{
+	const struct expectation *expectation = draft->expectation;
+	const struct watch *watch = &index->plan->watches[expectation->watch];
+	const struct series *series = &index->watches[expectation->watch];
+	struct state_set allowed = { .states = &expectation->states },
+			 ignored = { .states = &expectation->ignore };
+	struct window window;
+	text_add_list(&draft->expected, &expectation->states, "or");
+	buf_addf(&draft->expected, " of %s at every poll", watch->name);
+	window_add_text(index, expectation, &draft->expected);
+	if (window_resolve(index, draft, &window) < 0)
+		return;
+	struct coverage coverage = { .last_ns = window.after.high };
+	size_t violations = 0;
+	for (size_t i = 0; i < series->count; i++) {
+		const struct event *event = series_event(index, series, i);
+		struct interval when = observed_when(event);
+		if (!window_holds(&window, when))
+			continue;
+		cover(index, watch, &coverage, when.low);
+		coverage.last_ns = when.high;
+		if (state_set_has(&ignored, event)) {
+			coverage.ignored++;
+			continue;
+		}
+		coverage.inside++;
+		if (state_set_has(&allowed, event))
+			continue;
+		if (violations++ == 0)
+			blame(index, draft, watch, series->items[i]);
+		evidence_add(&draft->evidence, series->items[i]);
+	}
+	cover(index, watch, &coverage, window.until_ns);
+	buf_addf(&draft->actual, "%zu of %zu polls", coverage.inside - violations, coverage.inside);
+	if (coverage.ignored)
+		buf_addf(&draft->actual, ", %zu not counted", coverage.ignored);
+	draft_measured(draft, (int64_t)violations, (int64_t)violations);
+	draft->by_absence = true;
+	if (violations)
+		return;
+	if (coverage.inside == 0) {
+		draft_inconclusive(
+		    draft, "vacuous: no poll of %s lies wholly inside the window", watch->name);
+		draft_note_death(draft, index, watch->service, INT64_MAX);
+	} else if (coverage.hole_ns) {
+		CLEANUP(buf_release) struct buf text = { 0 };
+		add_hole(&coverage, &text);
+		draft_inconclusive(draft, "no poll of %s for %s", watch->name, buf_string(&text));
+	} else if (!window.is_closed) {
+		draft_inconclusive(draft, "right so far, but %s", index_open_reason(index));
+	}
+}

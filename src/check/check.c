@@ -1,0 +1,176 @@
+#include "check/check.h"
+
+#include "check/judge.h"
+
+#include <string.h>
+
+const char *const verdict_names[] = {
+	[VERDICT_PASS] = "pass",
+	[VERDICT_FAIL] = "fail",
+	[VERDICT_INCONCLUSIVE] = "inconclusive",
+};
+
+static void judge(const struct index *index, struct draft *draft)
+{
+	switch (draft->expectation->kind) {
+	case EXPECT_REACH:
+		judge_reach(index, draft);
+		return;
+	case EXPECT_SEQUENCE:
+		judge_sequence(index, draft);
+		return;
+	case EXPECT_NEVER:
+		judge_never(index, draft);
+		return;
+	case EXPECT_ALWAYS:
+		judge_always(index, draft);
+		return;
+	case EXPECT_BACKOFF:
+		judge_backoff(index, draft);
+		return;
+	case EXPECT_MATCHES:
+		judge_matches(index, draft);
+		return;
+	case EXPECT_RESPOND:
+		judge_respond(index, draft);
+		return;
+	case EXPECT_MEMORY:
+		judge_memory(index, draft);
+		return;
+	}
+	BUG("expectation kind %d", (int)draft->expectation->kind);
+}
+
+/* A failure that followed trouble of the harness may be its consequence; so may be that nothing was seen.
+ * What was decided before stays. */
+static void doubt(const struct index *index, struct draft *draft)
+{
+	const struct event *trouble = index_trouble_before(index, draft->decided_ns);
+	bool is_doubtful =
+	    draft->verdict == VERDICT_FAIL || (draft->verdict == VERDICT_PASS && draft->by_absence);
+	if (!trouble || !is_doubtful)
+		return;
+	CLEANUP(buf_release) struct buf text = { 0 };
+	text_add_time(&text, trouble->from_ns);
+	bool failed = draft->verdict == VERDICT_FAIL;
+	draft->verdict = VERDICT_INCONCLUSIVE;
+	if (failed)
+		buf_add_string(&draft->reason, ", but ");
+	buf_addf(&draft->reason, "the harness had trouble before, at %s: %s", buf_string(&text),
+	    trouble->trouble.what);
+	evidence_add(&draft->evidence, (size_t)(trouble - index->trace->events));
+}
+
+static void finish(struct draft *draft, struct finding *finding)
+{
+	evidence_sort(&draft->evidence);
+	finding->expectation = draft->expectation;
+	finding->verdict = draft->verdict;
+	finding->claim = claim_compare(draft, &finding->claim_measured);
+	finding->expected = buf_steal(&draft->expected);
+	finding->actual = buf_steal(&draft->actual);
+	finding->reason = buf_steal(&draft->reason);
+	finding->has_slack = draft->has_slack;
+	finding->slack = draft->slack;
+	finding->has_measured = draft->has_measured;
+	finding->measured_low = draft->measured.low;
+	finding->measured_high = draft->measured.high;
+	finding->evidence_count = draft->evidence.count;
+	finding->evidence = xcalloc(draft->evidence.count, sizeof(*finding->evidence));
+	memcpy(finding->evidence, draft->evidence.events, draft->evidence.count * sizeof(*finding->evidence));
+}
+
+/* ---- the world ---- */
+
+static void add_clause(struct buf *reason, const char *clause)
+{
+	if (reason->length)
+		buf_add_string(reason, "; ");
+	buf_add_string(reason, clause);
+}
+
+/* Why the world itself was not all it should have been; empty if it was. */
+static void judge_world(const struct index *index, struct judgement *judgement, struct buf *reason)
+{
+	for (size_t i = 0; i < index->troubles.count; i++) {
+		const struct event *trouble = series_event(index, &index->troubles, i);
+		if (!trouble->trouble.fatal)
+			continue;
+		add_clause(reason, trouble->trouble.what);
+		judgement->environment = true;
+	}
+	for (size_t i = 0; i < index->plan->step_count; i++) {
+		for (size_t n = 0; n < index->steps[i].count; n++) {
+			const struct event *step = series_event(index, &index->steps[i], n);
+			if (step->step.done)
+				continue;
+			CLEANUP(buf_release) struct buf text = { 0 };
+			buf_addf(&text, "step %s did not happen%s%s", step->of,
+			    *step->step.detail ? ": " : "", step->step.detail);
+			add_clause(reason, buf_string(&text));
+		}
+	}
+	bool completed = index->end && strcmp(index->end->end.reason, "completed") == 0;
+	bool ended_in_trouble = index->end && strcmp(index->end->end.reason, "trouble") == 0;
+	judgement->environment = judgement->environment || ended_in_trouble;
+	if (!completed && !(reason->length && index_is_closed(index)) &&
+	    !(reason->length && ended_in_trouble))
+		add_clause(
+		    reason, index_is_closed(index) ? "a wait never came true" : index_open_reason(index));
+	const struct event *death = completed ? NULL : index_death(index, index->plan->subject, INT64_MAX);
+	if (death) {
+		buf_add_string(reason, "; ");
+		text_add_death(reason, death);
+	}
+}
+
+static enum verdict compose(const struct judgement *judgement)
+{
+	enum verdict verdict = *judgement->reason ? VERDICT_INCONCLUSIVE : VERDICT_PASS;
+	for (size_t i = 0; i < judgement->finding_count; i++) {
+		if (judgement->findings[i].verdict == VERDICT_FAIL)
+			return VERDICT_FAIL;
+		if (judgement->findings[i].verdict == VERDICT_INCONCLUSIVE)
+			verdict = VERDICT_INCONCLUSIVE;
+	}
+	return verdict;
+}
+
+struct judgement *check(const struct plan *plan, const struct trace *trace)
+{
+	struct judgement *judgement = xcalloc(1, sizeof(*judgement));
+	CLEANUP(buf_release) struct buf reason = { 0 };
+	struct index index;
+	index_init(&index, plan, trace);
+	judgement->finding_count = plan->expectation_count;
+	judgement->findings = xcalloc(plan->expectation_count, sizeof(*judgement->findings));
+	for (size_t i = 0; i < plan->expectation_count; i++) {
+		struct draft draft = { .expectation = &plan->expectations[i], .decided_ns = index.end_ns };
+		judge(&index, &draft);
+		doubt(&index, &draft);
+		finish(&draft, &judgement->findings[i]);
+	}
+	judge_world(&index, judgement, &reason);
+	judgement->reason = buf_steal(&reason);
+	judgement->verdict = compose(judgement);
+	judgement->lateness_ns = lateness_worst(index.lateness, INT64_MIN, INT64_MAX);
+	index_release(&index);
+	return judgement;
+}
+
+void judgement_free(struct judgement *judgement)
+{
+	if (!judgement)
+		return;
+	for (size_t i = 0; i < judgement->finding_count; i++) {
+		struct finding *finding = &judgement->findings[i];
+		free(finding->expected);
+		free(finding->actual);
+		free(finding->reason);
+		free(finding->evidence);
+		free(finding->claim_measured);
+	}
+	free(judgement->findings);
+	free(judgement->reason);
+	free(judgement);
+}

@@ -1,0 +1,62 @@
+/*
+ * index: the events of a trace by whom they are about, made once for all expectations.
+ *
+ * A series holds indexes into trace.events, ordered by `from` (arrival where equal).
+ */
+#ifndef CHECK_INDEX_H
+#define CHECK_INDEX_H
+
+#include "check/lateness.h"
+#include "plan/plan.h"
+#include "trace/trace.h"
+
+#define NO_EVENT ((size_t)-1)
+
+struct series {
+	size_t *items;
+	size_t count;
+};
+
+struct index {
+	const struct plan *plan;
+	const struct trace *trace;
+	struct series *watches;   /* by plan.watches; of a WATCH_LOG: empty, see `logs` */
+	struct series *services;  /* by stack.services: EVENT_SERVICE */
+	struct series *logs;      /* by stack.services: EVENT_LOG */
+	struct series *steps;     /* by plan.steps: EVENT_STEP */
+	struct series *responses; /* by plan.steps: EVENT_RESPONSE */
+	struct series troubles;
+	const struct event *end; /* NULL: the trace was cut short */
+	int64_t end_ns;          /* nothing is known of what came after */
+	struct lateness_table *lateness;
+};
+
+void index_init(struct index *index, const struct plan *plan, const struct trace *trace);
+void index_release(struct index *index);
+
+static inline const struct event *series_event(
+    const struct index *index, const struct series *series, size_t i)
+{
+	return &index->trace->events[series->items[i]];
+}
+
+/* The lines of a log watch, the observations of any other. */
+const struct series *index_watch(const struct index *index, int watch);
+
+/* Did the world end in a way after which what has not happened has not happened? "completed", and "wait":
+ * giving up is the answer to a wait. */
+bool index_is_closed(const struct index *index);
+/* Otherwise: why not, a clause ("the trace was cut short"). */
+const char *index_open_reason(const struct index *index);
+
+/* The first trouble not after the moment, or NULL. */
+const struct event *index_trouble_before(const struct index *index, int64_t ns);
+
+/* The last time the service ended with nobody asking for it, up to the moment; NULL if it did not, or runs
+ * again. */
+const struct event *index_death(const struct index *index, size_t service, int64_t until_ns);
+/* Is that the service's last word: no restart policy, and no step left that would start it? */
+bool index_is_dead_for_good(const struct index *index, size_t service);
+bool index_was_started(const struct index *index, size_t service);
+
+#endif

@@ -1,0 +1,99 @@
+/* judge: what the files of this room share while they make one finding. */
+#ifndef CHECK_JUDGE_H
+#define CHECK_JUDGE_H
+
+#include "base/buf.h"
+#include "check/check.h"
+#include "check/evidence.h"
+#include "check/index.h"
+#include "check/interval.h"
+#include "check/text.h"
+
+/* A finding in the making. Starts as a pass; what is found wrong makes it worse, never better. */
+struct draft {
+	const struct expectation *expectation;
+	enum verdict verdict;
+	struct buf expected, actual, reason;
+	bool has_slack;
+	int64_t slack;
+	struct evidence evidence;
+	bool has_measured;
+	struct interval measured;
+	/* The figure a claim is compared with, when it is not `measured`; high INT64_MAX: at least. */
+	bool has_claimed;
+	struct interval claimed;
+	/* The verdict rests on the trace up to here; trouble of the harness before it casts doubt on it. */
+	int64_t decided_ns;
+	/* A pass because something was not seen: doubtful, too, when the harness had trouble. */
+	bool by_absence;
+};
+
+/* Each adds its reason; a worse verdict replaces a better one. */
+void draft_fail(struct draft *draft, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void draft_inconclusive(struct draft *draft, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Keeps the smallest slack. */
+void draft_slack(struct draft *draft, int64_t slack);
+void draft_measured(struct draft *draft, int64_t low, int64_t high);
+/* "gateway exited with 1 at 2.3s" */
+void text_add_death(struct buf *out, const struct event *death);
+/* Adds "; gateway exited with 1 at 2.3s" to the reason, if it had died unasked by then. */
+void draft_note_death(struct draft *draft, const struct index *index, size_t service, int64_t until_ns);
+
+/* ---- moments ---- */
+
+struct instant {
+	bool happened;
+	struct interval at;
+	size_t event;      /* NO_EVENT: none */
+	char why_not[512]; /* a clause: "redis.ready never happened" */
+};
+
+void moment_resolve(const struct index *index, const struct moment *moment, struct instant *ret_instant);
+
+/* When a state of the watch is first seen at or after `after`. Between polls nothing is known, so it began
+ * between the last poll that does not show it and the first that does. */
+struct arrival {
+	bool possible;        /* something shows it that may have been after */
+	bool certain;         /* something shows it that was after */
+	struct interval when; /* high INT64_MAX unless certain */
+	size_t event, before; /* the first that shows it, the one before it; or NO_EVENT */
+	int64_t not_until_ns; /* not possible: known to be so until then */
+	size_t seen;          /* how many observations there were at or after `after` */
+};
+
+void arrival_of_state(const struct index *index, int watch, const struct strings *states,
+    struct interval after, struct arrival *ret_arrival);
+
+/* ---- windows ---- */
+
+struct window {
+	struct interval after, until;
+	bool is_closed;   /* nothing more could have come into it; else index_open_reason() says why */
+	int64_t until_ns; /* where its observation ends: `until`, or the end of the trace */
+};
+
+/* From the expectation's `after` and `until`. -1: `after` never happened, or nothing lies between; the draft
+ * says so. */
+int window_resolve(const struct index *index, struct draft *draft, struct window *ret_window) MUST_CHECK;
+/* Wholly inside, whenever its ends were. */
+bool window_holds(const struct window *window, struct interval when);
+/* Perhaps inside. */
+bool window_touches(const struct window *window, struct interval when);
+/* " after X until Y" */
+void window_add_text(const struct index *index, const struct expectation *expectation, struct buf *out);
+
+/* ---- the kinds ---- */
+
+void judge_reach(const struct index *index, struct draft *draft);
+void judge_reach_in_steps(const struct index *index, const struct instant *after, struct draft *draft);
+void judge_sequence(const struct index *index, struct draft *draft);
+void judge_never(const struct index *index, struct draft *draft);
+void judge_always(const struct index *index, struct draft *draft);
+void judge_backoff(const struct index *index, struct draft *draft);
+void judge_matches(const struct index *index, struct draft *draft);
+void judge_respond(const struct index *index, struct draft *draft);
+void judge_memory(const struct index *index, struct draft *draft);
+
+enum claim_result claim_compare(const struct draft *draft, char **ret_text);
+
+#endif

@@ -1,0 +1,198 @@
+/*
+ * never: none of these states, of these events, or no such line, in the window.
+ *
+ * What lies wholly inside the window counts. A poll that straddles an edge decides nothing by itself; an
+ * event or a line does not come again, so one that may have been inside leaves the answer open.
+ */
+#include "base/pattern.h"
+#include "check/judge.h"
+#include "check/observation.h"
+
+#include <string.h>
+
+struct tally {
+	size_t inside, violations, perhaps, unjudged;
+	size_t first; /* violation */
+};
+
+static void count_violation(const struct index *index, struct draft *draft, struct tally *tally, size_t event)
+{
+	if (tally->violations++ == 0) {
+		tally->first = event;
+		draft->decided_ns = index->trace->events[event].to_ns;
+	}
+	evidence_add(&draft->evidence, event);
+}
+
+static void add_at(const struct event *event, struct buf *out)
+{
+	struct interval when = { .low = event->from_ns, .high = event->to_ns };
+	buf_add_string(out, " at ");
+	text_add_interval(out, when, when.high);
+}
+
+/* Common to the three: what an unbroken window is worth. */
+static void conclude(const struct index *index, struct draft *draft, const struct window *window,
+    const struct tally *tally, const char *what)
+{
+	text_add_count(
+	    &draft->actual, (struct interval){ .low = (int64_t)tally->violations,
+				.high = (int64_t)(tally->violations + tally->perhaps + tally->unjudged) });
+	buf_addf(&draft->actual, " of ");
+	text_add_plural(&draft->actual, (int64_t)(tally->inside + tally->perhaps), what);
+	draft_measured(draft, (int64_t)tally->violations, (int64_t)(tally->violations + tally->perhaps));
+	draft->by_absence = true;
+	if (draft->verdict != VERDICT_PASS)
+		return;
+	if (tally->perhaps)
+		draft_inconclusive(
+		    draft, "%zu lie at the window's edge and may have been inside", tally->perhaps);
+	else if (!window->is_closed)
+		draft_inconclusive(draft, "nothing so far, but %s", index_open_reason(index));
+}
+
+static void judge_states(const struct index *index, struct draft *draft, const struct window *window)
+{
+	const struct expectation *expectation = draft->expectation;
+	const struct watch *watch = &index->plan->watches[expectation->watch];
+	const struct series *series = &index->watches[expectation->watch];
+	struct state_set forbidden = { .states = &expectation->states };
+	struct tally tally = { 0 };
+	for (size_t i = 0; i < series->count; i++) {
+		const struct event *event = series_event(index, series, i);
+		if (!window_holds(window, observed_when(event)))
+			continue;
+		tally.inside++;
+		if (state_set_has(&forbidden, event))
+			count_violation(index, draft, &tally, series->items[i]);
+	}
+	if (tally.violations) {
+		CLEANUP(buf_release) struct buf text = { 0 };
+		add_at(&index->trace->events[tally.first], &text);
+		draft_fail(draft, "%s was `%.80s`%s", watch->name,
+		    observed_state(&index->trace->events[tally.first]), buf_string(&text));
+		draft_note_death(draft, index, watch->service, draft->decided_ns);
+	} else if (tally.inside == 0) {
+		draft_inconclusive(
+		    draft, "vacuous: nothing of %s was seen wholly inside the window", watch->name);
+		draft_note_death(draft, index, watch->service, INT64_MAX);
+	}
+	conclude(index, draft, window, &tally, "observation");
+}
+
+static void blame_event(const struct event *event, struct draft *draft)
+{
+	CLEANUP(buf_release) struct buf text = { 0 };
+	buf_addf(&text, "%s %s", event->of, event->service.event);
+	if (event->service.exit_code >= 0 && strcmp(event->service.event, "exited") == 0)
+		buf_addf(&text, " with %d", event->service.exit_code);
+	add_at(event, &text);
+	if (*event->service.detail)
+		buf_addf(&text, ": %.200s", event->service.detail);
+	draft_fail(draft, "%s", buf_string(&text));
+}
+
+static void judge_events(const struct index *index, struct draft *draft, const struct window *window)
+{
+	const struct expectation *expectation = draft->expectation;
+	const struct series *series = &index->services[expectation->service];
+	struct tally tally = { 0 };
+	for (size_t i = 0; i < series->count; i++) {
+		const struct event *event = series_event(index, series, i);
+		struct interval when = { .low = event->from_ns, .high = event->to_ns };
+		bool forbidden = false;
+		for (size_t s = 0; s < expectation->states.count; s++)
+			forbidden =
+			    forbidden || strcmp(expectation->states.items[s], event->service.event) == 0;
+		if (window_holds(window, when)) {
+			tally.inside++;
+			if (forbidden)
+				count_violation(index, draft, &tally, series->items[i]);
+		} else if (forbidden && window_touches(window, when)) {
+			tally.perhaps++;
+			evidence_add(&draft->evidence, series->items[i]);
+		}
+	}
+	if (tally.violations)
+		blame_event(&index->trace->events[tally.first], draft);
+	else if (!index_was_started(index, (size_t)expectation->service))
+		draft_inconclusive(draft, "vacuous: %s was never started",
+		    index->plan->stack->services[expectation->service].name);
+	conclude(index, draft, window, &tally, "event");
+}
+
+static void judge_lines(
+    const struct index *index, struct draft *draft, const struct window *window, struct pattern *pattern)
+{
+	const struct expectation *expectation = draft->expectation;
+	const struct watch *watch = &index->plan->watches[expectation->watch];
+	const struct series *series = index_watch(index, expectation->watch);
+	struct tally tally = { 0 };
+	for (size_t i = 0; i < series->count; i++) {
+		const struct event *event = series_event(index, series, i);
+		struct interval when = { .low = event->from_ns, .high = event->to_ns };
+		bool holds = window_holds(window, when);
+		tally.inside += holds;
+		if (!event->log.line.bytes || !window_touches(window, when))
+			continue;
+		enum pattern_result result =
+		    pattern_match(pattern, event->log.line.bytes, event->log.line.length);
+		if (result == PATTERN_LIMIT) {
+			tally.unjudged++;
+		} else if (result == PATTERN_MATCH && holds) {
+			count_violation(index, draft, &tally, series->items[i]);
+		} else if (result == PATTERN_MATCH) {
+			tally.perhaps++;
+			evidence_add(&draft->evidence, series->items[i]);
+		}
+	}
+	if (tally.violations) {
+		const struct event *event = &index->trace->events[tally.first];
+		CLEANUP(buf_release) struct buf text = { 0 };
+		buf_addf(&text, "%s has ", watch->name);
+		buf_add_char(&text, '`');
+		buf_add_visible(&text, event->log.line.bytes, event->log.line.length, 200);
+		buf_add_char(&text, '`');
+		add_at(event, &text);
+		draft_fail(draft, "%s", buf_string(&text));
+	} else if (tally.unjudged) {
+		draft_inconclusive(draft, "the pattern takes too long on %zu lines", tally.unjudged);
+	} else if (index->end && index->end->end.dropped > 0) {
+		draft_inconclusive(draft, "%lld lines were not recorded because of a flood",
+		    (long long)index->end->end.dropped);
+	} else if (series->count == 0) {
+		/* Silence inside the window is an answer; of a log without any line nothing is known. */
+		draft_inconclusive(draft, "vacuous: %s has no line at all", watch->name);
+	}
+	conclude(index, draft, window, &tally, "line");
+}
+
+void judge_never(const struct index *index, struct draft *draft)
+{
+	const struct expectation *expectation = draft->expectation;
+	struct err err = ERR_INIT;
+	struct pattern *pattern = NULL;
+	struct window window;
+	if (expectation->pattern) {
+		buf_addf(&draft->expected, "no line of %s that matches `%.120s`",
+		    index->plan->watches[expectation->watch].name, expectation->pattern);
+	} else {
+		buf_add_string(&draft->expected, "never ");
+		text_add_list(&draft->expected, &expectation->states, "or");
+		buf_addf(&draft->expected, " of %s",
+		    expectation->watch >= 0 ? index->plan->watches[expectation->watch].name
+					    : index->plan->stack->services[expectation->service].name);
+	}
+	window_add_text(index, expectation, &draft->expected);
+	if (window_resolve(index, draft, &window) < 0)
+		return;
+	if (expectation->pattern && !(pattern = pattern_compile(expectation->pattern, &err)))
+		draft_inconclusive(draft, "%s", err.message);
+	else if (pattern)
+		judge_lines(index, draft, &window, pattern);
+	else if (expectation->watch >= 0)
+		judge_states(index, draft, &window);
+	else
+		judge_events(index, draft, &window);
+	pattern_free(pattern);
+}

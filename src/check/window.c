@@ -1,0 +1,66 @@
+#include "check/judge.h"
+
+int window_resolve(const struct index *index, struct draft *draft, struct window *ret_window)
+{
+	const struct expectation *expectation = draft->expectation;
+	struct window window = {
+		.after = { .low = INT64_MIN, .high = INT64_MIN },
+		.until = { .low = INT64_MAX, .high = INT64_MAX },
+		.is_closed = index_is_closed(index),
+		.until_ns = index->end_ns,
+	};
+	struct instant instant;
+	if (expectation->has_after) {
+		moment_resolve(index, &expectation->after, &instant);
+		if (!instant.happened) {
+			draft_inconclusive(draft, "vacuous: %s", instant.why_not);
+			draft_note_death(draft, index, index->plan->subject, INT64_MAX);
+			return -1;
+		}
+		window.after = instant.at;
+		evidence_add(&draft->evidence, instant.event);
+	}
+	/* An end that never came leaves the window open to the end of the trace: all of it was before that
+	 * end. */
+	if (expectation->has_until) {
+		moment_resolve(index, &expectation->until, &instant);
+		if (instant.happened && instant.at.low <= index->end_ns) {
+			window.until = instant.at;
+			window.until_ns = instant.at.low;
+			window.is_closed = true;
+			evidence_add(&draft->evidence, instant.event);
+		}
+	}
+	if (window.after.low > window.until.high) {
+		CLEANUP(buf_release) struct buf text = { 0 };
+		text_add_moment(&text, index->plan, &expectation->until);
+		buf_add_string(&text, " was before ");
+		text_add_moment(&text, index->plan, &expectation->after);
+		draft_inconclusive(draft, "vacuous: %s", buf_string(&text));
+		return -1;
+	}
+	*ret_window = window;
+	return 0;
+}
+
+bool window_holds(const struct window *window, struct interval when)
+{
+	return when.low >= window->after.high && when.high <= window->until.low;
+}
+
+bool window_touches(const struct window *window, struct interval when)
+{
+	return when.high >= window->after.low && when.low <= window->until.high;
+}
+
+void window_add_text(const struct index *index, const struct expectation *expectation, struct buf *out)
+{
+	if (expectation->has_after) {
+		buf_add_string(out, " after ");
+		text_add_moment(out, index->plan, &expectation->after);
+	}
+	if (expectation->has_until) {
+		buf_add_string(out, " until ");
+		text_add_moment(out, index->plan, &expectation->until);
+	}
+}
