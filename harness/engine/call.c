@@ -2,17 +2,13 @@
 
 #include "base/buf.h"
 #include "base/duration.h"
+#include "engine/exchange.h"
 #include "engine/reply.h"
 
-#include <errno.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
-#define TIMEOUT_DEFAULT_NS (60 * NS_PER_S)
-#define TIMEOUT_CONNECT_NS (10 * NS_PER_S)
 /* Plain replies: an inspect is kilobytes, a list of a thousand containers a megabyte. */
 #define REPLY_MAX (16UL << 20)
 #define REFUSAL_MAX (64UL << 10)
@@ -27,10 +23,8 @@ struct engine_call {
 	struct engine *engine;
 	struct engine_call *previous, *next; /* in engine->calls */
 	struct call_request request;         /* its borrowed strings are gone after call_start() */
-	char *doing, *body;
-	off_t upload_at;
-	CURL *easy;
-	struct curl_slist *headers;
+	char *doing;
+	struct exchange exchange;
 	struct transfer *transfer; /* NULL once it is over */
 	struct timer *soon;        /* delivers the inbox, or a failure at the start */
 	struct buf inbox;          /* plain: the reply; stream: what is not delivered yet */
@@ -40,7 +34,6 @@ struct engine_call {
 	bool is_in_stream; /* a stream's function runs: the call must not be freed under it */
 	bool is_cancelled;
 	struct err failure; /* what our own callbacks found wrong */
-	char curl_error[CURL_ERROR_SIZE];
 };
 
 static void unlink_call(struct engine_call *call)
@@ -73,12 +66,10 @@ static void free_call(struct engine_call *call)
 {
 	if (call->request.stream && call->request.state)
 		call->request.stream->free(call->request.state);
-	curl_easy_cleanup(call->easy);
-	curl_slist_free_all(call->headers);
+	exchange_release(&call->exchange);
 	buf_release(&call->inbox);
 	buf_release(&call->refusal);
 	free(call->doing);
-	free(call->body);
 	free(call);
 }
 
@@ -100,16 +91,9 @@ bool call_is_cancelled(const struct engine_call *call)
 	return call->is_cancelled;
 }
 
-static long status_of(const struct engine_call *call)
-{
-	long status = 0;
-	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-	return status;
-}
-
 static bool is_success(const struct engine_call *call)
 {
-	long status = status_of(call);
+	long status = exchange_status(&call->exchange);
 	return status >= 200 && status < 300;
 }
 
@@ -181,27 +165,13 @@ static void deliver(void *owner)
 	}
 	if (call->is_paused) {
 		call->is_paused = false;
-		curl_easy_pause(call->easy, CURLPAUSE_CONT); /* may fill the inbox at once */
+		curl_easy_pause(call->exchange.easy, CURLPAUSE_CONT); /* may fill the inbox at once */
 	}
-}
-
-static void transport_failed(struct engine_call *call, CURLcode result, struct err *err)
-{
-	long connect_errno = 0;
-	curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &connect_errno);
-	int64_t allowed_ns = call->request.timeout_ns;
-	curl_off_t connect_us = 0;
-	curl_easy_getinfo(call->easy, CURLINFO_CONNECT_TIME_T, &connect_us);
-	if (connect_us == 0 && (allowed_ns < 0 || allowed_ns > TIMEOUT_CONNECT_NS))
-		allowed_ns = TIMEOUT_CONNECT_NS;
-	else if (allowed_ns < 0)
-		allowed_ns = call->request.silence_ns;
-	reply_missing(result, &call->engine->address, (int)connect_errno, allowed_ns, call->curl_error, err);
 }
 
 static json_t *read_reply(struct engine_call *call, struct err *err)
 {
-	long status = status_of(call);
+	long status = exchange_status(&call->exchange);
 	if (call->request.also_success && status == call->request.also_success)
 		return NULL;
 	if (!is_success(call)) {
@@ -211,7 +181,7 @@ static json_t *read_reply(struct engine_call *call, struct err *err)
 	if (call->request.stream)
 		return NULL;
 	const char *type = NULL;
-	curl_easy_getinfo(call->easy, CURLINFO_CONTENT_TYPE, &type);
+	curl_easy_getinfo(call->exchange.easy, CURLINFO_CONTENT_TYPE, &type);
 	json_t *reply = NULL;
 	if (reply_read(type, buf_string(&call->inbox), call->inbox.length, &reply, err) < 0)
 		return NULL;
@@ -228,8 +198,10 @@ static void transfer_done(void *owner, CURLcode result)
 	/* First what is wrong in what came, then why no more came, then that something is missing at its end.
 	 */
 	struct err broken = ERR_INIT;
-	if (result != CURLE_OK)
-		transport_failed(call, result, &broken);
+	/* An engine that refuses an upload may hang up on the rest of it: its words count more. */
+	bool has_refused = exchange_status(&call->exchange) >= 400 && call->refusal.length;
+	if (result != CURLE_OK && !has_refused)
+		(void)exchange_explain(&call->exchange, call->engine, &call->request, result, &broken);
 	if (call->request.stream) {
 		if (!feed_stream(call))
 			return;
@@ -309,142 +281,6 @@ static size_t receive_header(char *bytes, size_t one, size_t length, void *owner
 	return length;
 }
 
-/* curl's read callback: the upload. The file is read at our own offset, so that it can be sent again when a
- * kept connection turns out to be dead. */
-static size_t send_upload(char *bytes, size_t one, size_t length, void *owner)
-{
-	struct engine_call *call = owner;
-	ssize_t got;
-	do
-		got = pread(call->request.upload_fd, bytes, one * length, call->upload_at);
-	while (got < 0 && errno == EINTR);
-	if (got < 0) {
-		err_set_errno(&call->failure, ERR_ENVIRONMENT, errno, "reading the archive to send");
-		return CURL_READFUNC_ABORT;
-	}
-	call->upload_at += got;
-	return (size_t)got;
-}
-
-static int seek_upload(void *owner, curl_off_t offset, int origin)
-{
-	struct engine_call *call = owner;
-	if (origin != SEEK_SET)
-		return CURL_SEEKFUNC_FAIL;
-	call->upload_at = offset;
-	return CURL_SEEKFUNC_OK;
-}
-
-static void add_header(struct engine_call *call, const char *header)
-{
-	struct curl_slist *longer = curl_slist_append(call->headers, header);
-	if (!longer)
-		BUG("out of memory in curl");
-	call->headers = longer;
-}
-
-static int set_upload(struct engine_call *call, struct err *err)
-{
-	struct stat status;
-	if (fstat(call->request.upload_fd, &status) < 0)
-		return err_set_errno(err, ERR_ENVIRONMENT, errno, "the archive to send");
-	if (!S_ISREG(status.st_mode))
-		return err_set(err, ERR_ENVIRONMENT,
-		    "the archive to send is not a regular file, whose reading never waits");
-	add_header(call, "Content-Type: application/x-tar");
-	curl_easy_setopt(call->easy, CURLOPT_READFUNCTION, send_upload);
-	curl_easy_setopt(call->easy, CURLOPT_READDATA, call);
-	curl_easy_setopt(call->easy, CURLOPT_SEEKFUNCTION, seek_upload);
-	curl_easy_setopt(call->easy, CURLOPT_SEEKDATA, call);
-	curl_easy_setopt(call->easy, CURLOPT_POST, 1L);
-	curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)status.st_size);
-	return 0;
-}
-
-static int set_body(struct engine_call *call, const struct call_request *request, struct err *err)
-{
-	CURL *easy = call->easy;
-	if (request->uploads)
-		return set_upload(call, err);
-	if (request->body) {
-		call->body = json_dumps(request->body, JSON_COMPACT | JSON_ENCODE_ANY);
-		if (!call->body)
-			return err_set(err, ERR_ENVIRONMENT,
-			    "the request cannot be written as JSON (text that is not UTF-8?)");
-		add_header(call, "Content-Type: application/json");
-	}
-	if (strcmp(request->method, "GET") != 0 || call->body) {
-		/* With an empty body no type either: the engine would refuse a form. */
-		if (!call->body)
-			add_header(call, "Content-Type:");
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body ? call->body : "");
-		curl_easy_setopt(
-		    easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(call->body ? strlen(call->body) : 0));
-		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
-	}
-	return 0;
-}
-
-static void set_times(struct engine_call *call)
-{
-	CURL *easy = call->easy;
-	int64_t *timeout_ns = &call->request.timeout_ns;
-	if (*timeout_ns == 0)
-		*timeout_ns = TIMEOUT_DEFAULT_NS;
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(TIMEOUT_CONNECT_NS / NS_PER_MS));
-	if (*timeout_ns > 0)
-		curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)((*timeout_ns + NS_PER_MS - 1) / NS_PER_MS));
-	if (*timeout_ns < 0 && call->request.silence_ns) {
-		curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-		curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)(call->request.silence_ns / NS_PER_S));
-	}
-}
-
-static void set_address(struct engine_call *call, const struct call_request *request)
-{
-	CURL *easy = call->easy;
-	const struct engine *engine = call->engine;
-	struct buf url CLEANUP(buf_release) = { 0 };
-	buf_add_string(&url, engine->address.base_url);
-	if (!request->is_versionless)
-		buf_addf(&url, "/v%s", *engine->api_version ? engine->api_version : ENGINE_API_OLDEST);
-	buf_add_string(&url, request->path);
-	curl_easy_setopt(easy, CURLOPT_URL, buf_string(&url));
-	curl_easy_setopt(
-	    easy, CURLOPT_PATH_AS_IS, 1L); /* a container named ".." is a wrong name, not another path */
-	if (engine->address.socket_path)
-		curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, engine->address.socket_path);
-	/* An engine is reached directly, or the proxy would get the power over it. */
-	curl_easy_setopt(easy, CURLOPT_PROXY, "");
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	if (engine->address.ca_file) {
-		curl_easy_setopt(easy, CURLOPT_CAINFO, engine->address.ca_file);
-		curl_easy_setopt(easy, CURLOPT_SSLCERT, engine->address.certificate_file);
-		curl_easy_setopt(easy, CURLOPT_SSLKEY, engine->address.key_file);
-	}
-}
-
-static int set_up(struct engine_call *call, const struct call_request *request, struct err *err)
-{
-	CURL *easy = call->easy;
-	set_address(call, request);
-	set_times(call);
-	add_header(
-	    call, "Expect:"); /* the engine answers "100 Continue" only after a second's wait on our side */
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(easy, CURLOPT_USERAGENT, "falsestart");
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_error);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, receive);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
-	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, receive_header);
-	curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
-	if (set_body(call, request, err) < 0)
-		return -1;
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
-	return 0;
-}
-
 struct engine_call *call_start(struct engine *engine, const struct call_request *request)
 {
 	struct engine_call *call = xcalloc(1, sizeof(*call));
@@ -454,13 +290,16 @@ struct engine_call *call_start(struct engine *engine, const struct call_request 
 	call->inbox.max = request->stream ? INBOX_MAX : REPLY_MAX;
 	call->refusal.max = REFUSAL_MAX;
 	link_call(engine, call);
-	call->easy = curl_easy_init();
-	if (!call->easy)
-		BUG("curl_easy_init");
-	if (set_up(call, request, &call->failure) < 0)
+	if (exchange_init(&call->exchange, engine, request, &call->failure) < 0) {
 		call->soon = timer_start(engine->loop, loop_now_ns(engine->loop), fail_at_start, call);
-	else
-		call->transfer = transfer_start(engine->loop, call->easy, transfer_done, call);
+		return call;
+	}
+	CURL *easy = call->exchange.easy;
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, receive);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, receive_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+	call->transfer = transfer_start(engine->loop, easy, transfer_done, call);
 	return call;
 }
 

@@ -40,7 +40,9 @@ struct engine *engine_open(struct loop *loop, const char *address, struct err *e
 /* Cancels everything under way without calling back. */
 void engine_close(struct engine *engine);
 const char *engine_address(const struct engine *engine);
-/* Is it a unix socket on this machine (so that containers' addresses can be reached directly)? */
+/* Is it a unix socket on this machine? Containers' addresses can then be reached directly, unless the engine
+ * runs in a VM or a network namespace of its own: engine_info() has "OperatingSystem" and "SecurityOptions"
+ * (rootless). */
 bool engine_is_local(const struct engine *engine);
 
 /* The versions of the API falsestart knows: 1.41 is Docker Engine 20.10. */
@@ -105,7 +107,9 @@ struct engine_call *engine_container_inspect(
 /* Until it has exited; no timeout. Reply: {"StatusCode": …}. */
 struct engine_call *engine_container_wait(
     struct engine *engine, const char *id, engine_done *done, void *owner);
-/* Forced, with its anonymous volumes. Already gone is success. */
+/* Forced, with its anonymous volumes. Already gone is success; a removal under way elsewhere is the engine's
+ * error 409
+ * ("already in progress"). */
 struct engine_call *engine_container_remove(
     struct engine *engine, const char *id, engine_done *done, void *owner);
 /* One sample of /stats (one-shot where the API has it). */
