@@ -194,8 +194,10 @@ static void go_on_connecting(struct postgres_try *attempt)
 		say_hung_up(attempt, errnum);
 		return;
 	}
-	struct environment hidden CLEANUP(environment_restore) = environment_hide("PG");
-	switch (PQconnectPoll(attempt->connection)) {
+	struct environment shell = environment_hide("PG");
+	PostgresPollingStatusType next = PQconnectPoll(attempt->connection);
+	environment_restore(&shell);
+	switch (next) {
 	case PGRES_POLLING_READING:
 		watch_connection(attempt, UV_READABLE);
 		return;
@@ -251,8 +253,10 @@ static PGconn *start_connecting(const struct readiness_config *config)
 		keywords[i] = pairs[i][0];
 		values[i] = pairs[i][1];
 	}
-	struct environment hidden CLEANUP(environment_restore) = environment_hide("PG");
-	return PQconnectStartParams(keywords, values, 0);
+	struct environment shell = environment_hide("PG");
+	PGconn *connection = PQconnectStartParams(keywords, values, 0);
+	environment_restore(&shell);
+	return connection;
 }
 
 static void *postgres_begin(
