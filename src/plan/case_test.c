@@ -82,6 +82,30 @@ static void broken_case(void **state)
 	assert_string_equal(text, copy);
 }
 
+/* At its own speed and at one that a demonstration uses. */
+static void scenario_file(void **state)
+{
+	const char *path = *state;
+	char text[2048] = "";
+	static const double speeds[] = { 1, 60 };
+	for (size_t i = 0; i < ARRAY_LENGTH(speeds) && !text[0]; i++) {
+		struct err err = ERR_INIT;
+		struct plan *plan = plan_load(path, speeds[i], &err);
+		if (!plan)
+			err_format(&err, text, sizeof(text));
+		plan_free(plan);
+	}
+	assert_string_equal(text, "");
+}
+
+static bool is_scenario(const char *path)
+{
+	struct err err = ERR_INIT;
+	struct buf text CLEANUP(buf_release) = { 0 };
+	return strstr(path, ".yaml") && file_read(path, "a scenario", &text, &err) == 0 &&
+	       strstr(buf_string(&text), "\nfalsestart:");
+}
+
 static void add_cases(struct cases *cases, const char *root, CMUnitTestFunction function)
 {
 	DIR *dir = opendir(root);
@@ -89,6 +113,10 @@ static void add_cases(struct cases *cases, const char *root, CMUnitTestFunction 
 		if (entry->d_name[0] == '.' || cases->count == CASES_MAX)
 			continue;
 		char *folder = xasprintf("%s/%s", root, entry->d_name);
+		if (function == scenario_file && !is_scenario(folder)) { /* a stack */
+			free(folder);
+			continue;
+		}
 		cases->tests[cases->count++] =
 		    (struct CMUnitTest){ .name = folder, .test_func = function, .initial_state = folder };
 	}
@@ -101,6 +129,7 @@ int main(void)
 	static struct cases cases;
 	unsetenv("FALSESTART_TEST_NOT_SET");
 	setenv("USER", "somebody", 1);
+	add_cases(&cases, "scenarios", scenario_file);
 	add_cases(&cases, "fixtures/scenarios/valid", valid_case);
 	size_t valid = cases.count;
 	add_cases(&cases, "fixtures/scenarios/broken", broken_case);

@@ -250,7 +250,7 @@ static int add_scaled(struct buf *out, const char *inside, size_t length, double
 	if (strncmp(text, "ms:", 3) != 0) {
 		if (strncmp(text, "s:", 2) != 0)
 			return err_set(err, ERR_INVALID,
-			    "`${%s}` in a pattern; write ${ms:DURATION} or ${s:DURATION}, or \\$ for a "
+			    "`${%s}` is not known here; write ${ms:DURATION} or ${s:DURATION}, or \\$ for a "
 			    "dollar sign",
 			    SHOW(text));
 		unit = NS_PER_S;
@@ -262,7 +262,7 @@ static int add_scaled(struct buf *out, const char *inside, size_t length, double
 	return 0;
 }
 
-static int expand_pattern(const char *text, double speed, struct buf *out, struct err *err)
+int expand_durations(const char *text, double speed, struct buf *out, struct err *err)
 {
 	while (*text) {
 		if (text[0] == '\\' && text[1]) {
@@ -292,7 +292,7 @@ int read_pattern(struct reader *reader, const struct node *node, void *into, str
 		    reader, node, err, "an empty pattern matches every line; write what the line says");
 	struct err cause = ERR_INIT;
 	struct buf expanded CLEANUP(buf_release) = { 0 };
-	if (expand_pattern(text, reader->speed, &expanded, &cause) < 0)
+	if (expand_durations(text, reader->speed, &expanded, &cause) < 0)
 		return refuse_with(reader, node, err, &cause);
 	struct pattern *pattern = pattern_compile(buf_string(&expanded), &cause);
 	if (!pattern)

@@ -6,6 +6,7 @@
 #ifndef PLAN_SCALARS_H
 #define PLAN_SCALARS_H
 
+#include "base/buf.h"
 #include "plan/fields.h"
 
 field_read read_text;     /* char *: any text but an empty one */
@@ -35,6 +36,8 @@ const char *scalar_text(
 int parse_whole(const char *text, int64_t low, int64_t high, int64_t *ret_value) MUST_CHECK;
 /* A duration with an optional ` real` behind it. The message has no position. */
 int parse_story_duration(const char *text, double speed, int64_t *ret_ns, struct err *err) MUST_CHECK;
+/* ${ms:15s} becomes 15000 divided by the speed, ${s:1m} 60; what stands behind a backslash is left alone. */
+int expand_durations(const char *text, double speed, struct buf *out, struct err *err) MUST_CHECK;
 /* Is it made of letters, digits, - and _ (and . if `dots`), beginning with a letter or digit? */
 bool is_name(const char *text, bool dots);
 void strings_add(struct strings *strings, char *owned);

@@ -189,6 +189,20 @@ static bool has_group(const char *pattern)
 	return false;
 }
 
+/* "3", "-1", "${ms:15s}" */
+static int read_whole(
+    struct reader *reader, const struct node *node, const char *text, int64_t *ret_number, struct err *err)
+{
+	struct buf expanded CLEANUP(buf_release) = { 0 };
+	struct err cause = ERR_INIT;
+	if (expand_durations(text, reader->speed, &expanded, &cause) < 0)
+		return refuse_with(reader, node, err, &cause);
+	if (parse_whole(buf_string(&expanded), INT64_MIN / 2, INT64_MAX / 2, ret_number) < 0)
+		return refuse(reader, node, err,
+		    "`%s` is not a whole number, nor ${ms:DURATION}; `...` may end the list", SHOW(text));
+	return 0;
+}
+
 int read_numbers(struct reader *reader, const struct node *node, void *into, struct err *err)
 {
 	struct expectation *expectation = into;
@@ -207,9 +221,8 @@ int read_numbers(struct reader *reader, const struct node *node, void *into, str
 			return 0;
 		}
 		int64_t number;
-		if (parse_whole(text, INT64_MIN / 2, INT64_MAX / 2, &number) < 0)
-			return refuse(reader, item, err, "`%s` is not a whole number; `...` may end the list",
-			    SHOW(text));
+		if (read_whole(reader, item, text, &number, err) < 0)
+			return -1;
 		*array_push(expectation->numbers, expectation->number_count) = number;
 	}
 	return 0;
@@ -256,10 +269,9 @@ static int read_header_rules(struct reader *reader, const struct node *node, voi
 static int read_body(struct reader *reader, const struct node *node, void *into, struct err *err)
 {
 	struct expectation *expectation = into;
-	if (node->kind == NODE_SCALAR)
-		return read_pattern(reader, node, &expectation->respond.body_pattern, err);
 	if (node->kind != NODE_MAPPING)
-		return refuse_kind(reader, node, err, "a map of jq expressions to values, or a pattern,");
+		return refuse_kind(reader, node, err,
+		    "a map of jq expressions to values (a pattern over the whole body is `matches`)");
 	for (size_t i = 0; i < node->entry_count; i++) {
 		const struct entry *entry = &node->entries[i];
 		struct body_rule *rule =
@@ -290,13 +302,16 @@ int read_respond(struct reader *reader, const struct node *node, void *into, str
 		    .offset = offsetof(struct expectation, respond.status) },
 		{ .key = "headers", .read = read_header_rules },
 		{ .key = "body", .read = read_body },
+		{ .key = "matches",
+		    .read = read_pattern,
+		    .offset = offsetof(struct expectation, respond.body_pattern) },
 		{ .key = "within", .read = read_answer_time },
 	};
 	if (fields_read(reader, node, "`respond`", fields, ARRAY_LENGTH(fields), into, err) < 0)
 		return -1;
 	if (node->entry_count == 0)
 		return refuse(reader, node, err,
-		    "`respond` demands nothing; add `status`, `headers`, `body` or `within`");
+		    "`respond` demands nothing; add `status`, `headers`, `body`, `matches` or `within`");
 	return 0;
 }
 
