@@ -13,7 +13,7 @@ static void close_descriptor(int *fd)
 		close(*fd);
 }
 
-int file_read(const char *path, size_t max, struct buf *ret_contents, struct err *err)
+int file_load(const char *path, size_t max, struct buf *ret_contents, struct err *err)
 {
 	int fd CLEANUP(close_descriptor) = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)

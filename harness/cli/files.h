@@ -7,7 +7,7 @@
 #include "base/memory.h"
 
 /* Reads at most `max` bytes; a longer file is an error. */
-int file_read(const char *path, size_t max, struct buf *ret_contents, struct err *err) MUST_CHECK;
+int file_load(const char *path, size_t max, struct buf *ret_contents, struct err *err) MUST_CHECK;
 /* Writes beside it and renames. */
 int file_replace(const char *path, const struct buf *contents, struct err *err) MUST_CHECK;
 /* Makes a folder with its parents, and proves that it can be written to. */

@@ -8,7 +8,7 @@ static const size_t TRACE_MAX = 512000000;
 int judge_file(struct judged *judged, const struct plan *plan, const char *trace_path, struct err *err)
 {
 	struct buf contents CLEANUP(buf_release) = { 0 };
-	if (file_read(trace_path, TRACE_MAX, &contents, err) < 0)
+	if (file_load(trace_path, TRACE_MAX, &contents, err) < 0)
 		return -1;
 	judged->trace = trace_read(buf_string(&contents), contents.length, trace_path, err);
 	if (!judged->trace)

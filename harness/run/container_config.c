@@ -168,10 +168,16 @@ static json_t *host_config(const struct world_identity *world, const struct serv
 	    "RestartPolicy", restart_config(service), "Init", service->init, "ExtraHosts",
 	    string_array(&service->extra_hosts), "LogConfig", "Type", "json-file", "Config", "max-size",
 	    "32m", "max-file", "2");
-	/* The engine's resolver hands unknown names to these servers, asked from inside the container: nobody
-	 * answers there, so no question leaves the world. */
-	if (!world->egress)
+	/* The engine's resolver hands names it does not know to these servers, asked from inside the
+	 * container: nobody answers there, so no question leaves the world. But it asks for 20 s (measured
+	 * on 20.10) before it says so. With an explicit ndots it answers for a name without a dot by itself,
+	 * at once, as a resolver that knows of no such host does: which is what a service that is not there
+	 * looks like. */
+	if (!world->egress) {
 		json_object_set_new(host, "Dns", json_pack("[s]", "127.0.0.1"));
+		json_object_set_new(host, "DnsOptions", json_pack("[s]", "ndots:1"));
+		json_object_set_new(host, "DnsSearch", json_pack("[s]", "."));
+	}
 	return host;
 }
 

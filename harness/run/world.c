@@ -10,10 +10,6 @@
 
 #include <string.h>
 
-#ifndef FALSESTART_VERSION
-#define FALSESTART_VERSION "unknown"
-#endif
-
 /* How long the last lines of the logs may take to arrive once their processes are dead. */
 static const int64_t DRAIN_DEADLINE_NS = 5 * NS_PER_S;
 
@@ -136,7 +132,6 @@ static void close_trace(struct world *world)
 static void tear_down(void *owner)
 {
 	struct world *world = owner;
-	timer_cancel(world->ending);
 	world->ending = NULL;
 	close_trace(world);
 	for (size_t i = 0; i < world->config.plan->stack->service_count; i++) {
