@@ -233,7 +233,8 @@ static void assert_aborts(void (*run)(void))
 	fflush(NULL);
 	pid_t child = fork();
 	if (child == 0) {
-		freopen("/dev/null", "w", stderr);
+		if (!freopen("/dev/null", "w", stderr))
+			_exit(1);
 		signal(SIGABRT, SIG_DFL);
 		run();
 		_exit(0);
