@@ -181,17 +181,22 @@ enum unit unit_of(const struct expectation *expectation)
 	case EXPECT_REACH:
 		return expectation->has_within && expectation->within_ns < 0 ? UNIT_COUNT : UNIT_NS;
 	case EXPECT_MATCHES:
+	case EXPECT_NEVER:
+	case EXPECT_ALWAYS:
 		return UNIT_COUNT;
 	case EXPECT_MEMORY:
 		return UNIT_BYTES;
 	case EXPECT_SEQUENCE:
-	case EXPECT_NEVER:
-	case EXPECT_ALWAYS:
 	case EXPECT_BACKOFF:
 	case EXPECT_RESPOND:
 		return UNIT_NS;
 	}
 	BUG("expectation kind %d", (int)expectation->kind);
+}
+
+bool has_limit(const struct finding *finding)
+{
+	return finding->has_slack && finding->slack < INT64_MAX / 2;
 }
 
 static void describe_bytes(struct buf *out, int64_t bytes)

@@ -17,6 +17,8 @@ enum unit { UNIT_NS, UNIT_COUNT, UNIT_BYTES };
 extern const char *const unit_names[]; /* "ns", "count", "bytes" */
 /* The unit of a finding's slack and measure. */
 enum unit unit_of(const struct expectation *expectation);
+/* There is a limit that the slack is a distance to: "1 or more lines" has none above. */
+bool has_limit(const struct finding *finding);
 /* "1.25s", "3", "4.2MB"; with its sign if `sign`. */
 void describe_amount(struct buf *out, enum unit unit, int64_t amount, bool sign);
 

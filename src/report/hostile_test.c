@@ -140,12 +140,12 @@ static void check_text(struct hostile_report *report, struct report_text_options
 
 static void test_text(void **state)
 {
-	static const size_t widths[] = { 0, 1, 80, 120, 10000 };
+	static const size_t widths[] = { 0, 1, 10000 };
 	for (unsigned i = 0; i < 8; i++)
-		for (size_t k = 0; k < ARRAY_LENGTH(widths); k++)
-			check_text(*state,
-			    (struct report_text_options){
-				.colour = i & 1, .utf8 = i & 2, .verbose = i & 4, .width = widths[k] });
+		check_text(*state, (struct report_text_options){
+				       .colour = i & 1, .utf8 = i & 2, .verbose = i & 4, .width = 100 });
+	for (size_t i = 0; i < ARRAY_LENGTH(widths); i++)
+		check_text(*state, (struct report_text_options){ .utf8 = true, .width = widths[i] });
 }
 
 static void test_json(void **state)

@@ -125,7 +125,7 @@ static json_t *json_finding(
 	set(object, "actual", json_text(secrets, finding->actual));
 	set(object, "reason", json_text(secrets, finding->reason));
 	set(object, "unit", json_string(unit_names[unit_of(expectation)]));
-	set(object, "slack", finding->has_slack ? json_integer(finding->slack) : json_null());
+	set(object, "slack", has_limit(finding) ? json_integer(finding->slack) : json_null());
 	set(object, "measured", json_measured(finding));
 	set(object, "claim", json_claim(secrets, finding));
 	set(object, "evidence", json_evidence(secrets, result, finding));

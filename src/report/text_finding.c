@@ -75,7 +75,8 @@ static void print_field(struct page *page, const char *name, enum ink ink, const
 static void print_slack(struct page *page, const struct finding *finding)
 {
 	struct buf slack CLEANUP(buf_release) = { 0 };
-	if (!finding->has_slack)
+	/* What failed for another reason than its limit has nothing to learn from the distance to it. */
+	if (!has_limit(finding) || (finding->verdict == VERDICT_FAIL && finding->slack >= 0))
 		return;
 	describe_amount(&slack, unit_of(finding->expectation), finding->slack, true);
 	if (finding->verdict == VERDICT_INCONCLUSIVE)
@@ -182,6 +183,21 @@ static bool is_evidence(const struct row *rows, size_t count, size_t event)
 	return false;
 }
 
+static bool is_said_by(const struct event *event, const char *service)
+{
+	return event->kind == EVENT_LOG && event->of && strcmp(event->of, service) == 0;
+}
+
+/* Lines of the log that are evidence themselves: they are their own context, but for a single one. */
+static bool speaks_for_itself(
+    const struct trace *trace, const struct row *evidence, size_t count, const char *subject)
+{
+	size_t lines = 0;
+	for (size_t i = 0; i < count; i++)
+		lines += is_said_by(&trace->events[evidence[i].event], subject);
+	return lines > 1;
+}
+
 /* What the subject said just before and after it was decided. */
 static size_t gather_context(const struct report_result *result, const struct row *evidence,
     size_t evidence_count, struct row rows[CONTEXT_BEFORE + CONTEXT_AFTER])
@@ -192,11 +208,12 @@ static size_t gather_context(const struct report_result *result, const struct ro
 	if (evidence_count == 0 || !stack || result->plan->subject >= stack->service_count)
 		return 0;
 	const char *subject = stack->services[result->plan->subject].name;
+	if (speaks_for_itself(trace, evidence, evidence_count, subject))
+		return 0;
 	int64_t decided_ns = trace->events[evidence[evidence_count - 1].event].to_ns;
 	for (size_t i = 0; i < trace->event_count && after < CONTEXT_AFTER; i++) {
 		const struct event *event = &trace->events[i];
-		if (event->kind != EVENT_LOG || !event->of || strcmp(event->of, subject) != 0 ||
-		    is_evidence(evidence, evidence_count, i))
+		if (!is_said_by(event, subject) || is_evidence(evidence, evidence_count, i))
 			continue;
 		if (event->from_ns > decided_ns) {
 			rows[before + after++] = (struct row){ .event = i };
