@@ -40,7 +40,7 @@ static void blame(const struct index *index, struct draft *draft, const struct w
 {
 	const struct event *event = &index->trace->events[first];
 	CLEANUP(buf_release) struct buf text = { 0 };
-	text_add_interval(&text, observed_when(event), event->to_ns);
+	text_add_interval(&text, observed_when(event), TEXT_ALONE);
 	draft->decided_ns = event->to_ns;
 	draft_fail(draft, "%s was `%.80s` at %s", watch->name, observed_state(event), buf_string(&text));
 	draft_note_death(draft, index, watch->service, event->to_ns);

@@ -10,7 +10,7 @@ static void add_figure(const struct draft *draft, struct interval figure, struct
 	case EXPECT_REACH:
 	case EXPECT_BACKOFF:
 	case EXPECT_RESPOND:
-		text_add_interval(out, figure, figure.high);
+		text_add_interval(out, figure, TEXT_ALONE);
 		return;
 	case EXPECT_MEMORY:
 		text_add_bytes(out, figure.low);

@@ -172,6 +172,15 @@ void moment_resolve(const struct index *index, const struct moment *moment, stru
 	}
 }
 
+struct interval moment_seen_by(
+    const struct index *index, const struct moment *moment, const struct instant *instant, int watch)
+{
+	struct interval seen = instant->at;
+	if (instant->event != NO_EVENT && moment->kind == MOMENT_STATE && moment->watch == watch)
+		seen.low = saturating_add(index->trace->events[instant->event].from_ns, moment->plus_ns);
+	return seen;
+}
+
 /* ---- states ---- */
 
 void arrival_of_state(const struct index *index, int watch, const struct strings *states,

@@ -28,7 +28,7 @@ static void add_at(const struct event *event, struct buf *out)
 {
 	struct interval when = { .low = event->from_ns, .high = event->to_ns };
 	buf_add_string(out, " at ");
-	text_add_interval(out, when, when.high);
+	text_add_interval(out, when, TEXT_ALONE);
 }
 
 /* Common to the three: what an unbroken window is worth. */

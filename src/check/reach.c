@@ -172,7 +172,7 @@ static void judge_reached(const struct index *index, struct draft *draft, const 
 	draft_measured(draft, elapsed.low, elapsed.high);
 	draft->decided_ns = arrival->when.high;
 	text_add_interval(
-	    &draft->actual, elapsed, expectation->has_within ? expectation->within_ns : elapsed.high);
+	    &draft->actual, elapsed, expectation->has_within ? expectation->within_ns : TEXT_ALONE);
 	if (expectation->has_within)
 		judge_limit(index, draft, after, elapsed, arrival->when.high);
 }
@@ -232,7 +232,8 @@ void judge_reach(const struct index *index, struct draft *draft)
 		judge_reach_in_steps(index, &after, draft);
 		return;
 	}
-	find_arrival(index, after.at, draft, &arrival);
+	find_arrival(
+	    index, moment_seen_by(index, &expectation->after, &after, expectation->watch), draft, &arrival);
 	if (draft->verdict != VERDICT_PASS)
 		return;
 	if (arrival.possible)

@@ -166,7 +166,8 @@ void judge_reach_in_steps(const struct index *index, const struct instant *after
 	}
 	draft->decided_ns = steps.success->to_ns;
 	judge_count(draft, &steps, buf_string(&since));
-	arrival_of_state(index, expectation->watch, &expectation->states, after->at, &arrival);
+	arrival_of_state(index, expectation->watch, &expectation->states,
+	    moment_seen_by(index, &expectation->after, after, expectation->watch), &arrival);
 	if (arrival.possible) {
 		evidence_add(&draft->evidence, arrival.before);
 		evidence_add(&draft->evidence, arrival.event);

@@ -198,8 +198,8 @@ static inline void expect_judgement(struct story *story, const char *expectation
 	/* cmocka fails by a jump: what is owned is let go before. */
 	char *complaint = NULL;
 	if (finding->verdict != verdict || strcmp(finding->reason, reason) != 0)
-		complaint = xasprintf("%s\nexpected: %s\nactual: %s\nwanted %s: %s\n   got %s: %s", expectation,
-		    finding->expected, finding->actual, verdict_names[verdict], reason,
+		complaint = xasprintf("%s\nexpected: %s\nactual: %s\nwanted %s: %s\n   got %s: %s",
+		    expectation, finding->expected, finding->actual, verdict_names[verdict], reason,
 		    verdict_names[finding->verdict], finding->reason);
 	else if (look)
 		look(judgement);

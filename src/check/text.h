@@ -10,6 +10,8 @@
 void text_add_time(struct buf *out, int64_t ns);
 /* As text_add_time(), but with all its digits where the short form would not tell it from `other`. */
 void text_add_time_beside(struct buf *out, int64_t ns, int64_t other);
+/* Nothing to be told apart from. */
+#define TEXT_ALONE INT64_MIN
 /* "1.25s", "1.2s to 1.25s", "more than 1.2s"; told apart from `other`. */
 void text_add_interval(struct buf *out, struct interval interval, int64_t other);
 void text_add_bytes(struct buf *out, int64_t bytes);

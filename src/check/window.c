@@ -17,7 +17,7 @@ int window_resolve(const struct index *index, struct draft *draft, struct window
 			draft_note_death(draft, index, index->plan->subject, INT64_MAX);
 			return -1;
 		}
-		window.after = instant.at;
+		window.after = moment_seen_by(index, &expectation->after, &instant, expectation->watch);
 		evidence_add(&draft->evidence, instant.event);
 	}
 	/* An end that never came leaves the window open to the end of the trace: all of it was before that

@@ -1,0 +1,265 @@
+/* matches, respond and memory. */
+#include "check/testing.h"
+
+static struct story gateway_started(void)
+{
+	struct story story = story_begin();
+	service_event(&story, 1 * S, 1 * S, "gateway", "started");
+	return story;
+}
+
+/* ---- matches ---- */
+
+static struct story retries(const char *const *lines)
+{
+	struct story story = gateway_started();
+	for (int64_t at = 2 * S; *lines; lines++, at += 1 * S)
+		line(&story, at, *lines);
+	return story;
+}
+
+#define RETRIES(...) retries((const char *const[]){ __VA_ARGS__, NULL })
+#define TWICE "{ id: x, of: gateway.log, matches: 'retry (\\w+)', times: 2 }"
+
+static void test_times(void **state)
+{
+	(void)state;
+	struct story story = RETRIES("retry 1", "other", "retry 2");
+	end(&story, 9 * S, "completed");
+	expect_verdict(&story, TWICE, VERDICT_PASS, "");
+
+	story = RETRIES("retry 1");
+	end(&story, 9 * S, "completed");
+	expect_verdict(&story, TWICE, VERDICT_FAIL, "1 lines match, expected 2");
+
+	story = RETRIES("retry 1");
+	end(&story, 9 * S, "interrupted");
+	expect_verdict(&story, TWICE, VERDICT_INCONCLUSIVE, "1 lines matched when the world was interrupted");
+
+	/* Too many are too many, however the trace goes on. */
+	story = RETRIES("retry 1", "retry 2", "retry 3");
+	expect_verdict(&story, TWICE, VERDICT_FAIL, "3 lines match, expected 2");
+
+	story = gateway_started();
+	service_event(&story, 2 * S, 2 * S, "gateway", "exited");
+	end(&story, 9 * S, "wait");
+	expect_verdict(&story, TWICE, VERDICT_FAIL, "0 lines match, expected 2; gateway exited with 1 at 2s");
+
+	story = story_begin();
+	end(&story, 9 * S, "completed");
+	expect_verdict(&story, TWICE, VERDICT_INCONCLUSIVE, "vacuous: gateway.log has no line at all");
+}
+
+static void test_edge(void **state)
+{
+	(void)state;
+	struct story story = gateway_started();
+	line(&story, 2 * S, "retry 1");
+	line(&story, 3 * S, "retry 2");
+	service_event(&story, 2990 * MS, 3010 * MS, "redis", "ready");
+	end(&story, 9 * S, "completed");
+	expect_verdict(&story, "{ id: x, of: gateway.log, matches: retry, times: 2, until: redis.ready }",
+	    VERDICT_INCONCLUSIVE, "1 more lines may count: at the window's edge, or too long to match");
+}
+
+#define ONE_TWO_THREES "{ id: x, of: gateway.log, matches: 'retry (\\w+)', numbers: [1, 2, 3, ...] }"
+#define ONE_TWO "{ id: x, of: gateway.log, matches: 'retry (\\w+)', numbers: [1, 2] }"
+
+static void test_numbers(void **state)
+{
+	(void)state;
+	struct story story = RETRIES("retry 1", "retry 2", "retry 3", "retry 3");
+	end(&story, 9 * S, "completed");
+	expect_verdict(&story, ONE_TWO_THREES, VERDICT_PASS, "");
+
+	story = RETRIES("retry 1", "retry 2", "retry 4");
+	end(&story, 9 * S, "completed");
+	expect_verdict(&story, ONE_TWO_THREES, VERDICT_FAIL, "number 3 is 4, expected 3");
+
+	story = RETRIES("retry 1", "retry two");
+	end(&story, 9 * S, "completed");
+	expect_verdict(&story, ONE_TWO, VERDICT_FAIL, "number 2 is `two`, expected 2");
+
+	story = RETRIES("retry 1");
+	end(&story, 9 * S, "completed");
+	expect_verdict(&story, ONE_TWO, VERDICT_FAIL, "1 numbers, expected 2");
+
+	story = RETRIES("retry 1");
+	expect_verdict(
+	    &story, ONE_TWO, VERDICT_INCONCLUSIVE, "1 of 2 numbers had come when the trace was cut short");
+
+	story = RETRIES("retry 1", "retry 2", "retry 3");
+	end(&story, 9 * S, "completed");
+	expect_verdict(&story, ONE_TWO, VERDICT_FAIL, "number 3 is 3, expected no more than 2");
+
+	story = RETRIES("retry 99999999999999999999", "retry 2");
+	end(&story, 9 * S, "completed");
+	expect_verdict(&story, ONE_TWO, VERDICT_FAIL, "number 1 is `99999999999999999999`, expected 1");
+}
+
+static void look_at_differing_count(const struct judgement *judgement)
+{
+	assert_int_equal(judgement->findings[0].claim, CLAIM_DIFFERS);
+	assert_string_equal(judgement->findings[0].claim_measured, "1");
+}
+
+static void test_count_claim(void **state)
+{
+	(void)state;
+	struct story story = RETRIES("retry 1");
+	end(&story, 9 * S, "completed");
+	expect_judgement(&story, "{ id: x, of: gateway.log, matches: retry, claim: 2.. }", VERDICT_PASS, "",
+	    look_at_differing_count);
+}
+
+/* ---- respond ---- */
+
+static struct story answer(int status, const char *headers, const char *body, bool cut)
+{
+	struct story story = gateway_started();
+	tell(&story, &(struct event){ .kind = EVENT_RESPONSE,
+			 .of = "get",
+			 .from_ns = 2 * S,
+			 .to_ns = 3 * S,
+			 .response = { .outcome = "answered",
+			     .status = status,
+			     .headers = headers,
+			     .body = { .bytes = body, .length = strlen(body) },
+			     .body_cut = cut } });
+	end(&story, 4 * S, "completed");
+	return story;
+}
+
+#define UNAVAILABLE                                                                                  \
+	"{ id: x, of: get, respond: { status: 503, headers: { Retry-After: '30', X-Debug: false }, " \
+	"body: { .error: down, .n: 1 }, within: 1s } }"
+
+static void test_respond(void **state)
+{
+	(void)state;
+	struct story story =
+	    answer(503, "Server: x\nRETRY-AFTER:  30 \r\n", "{\"error\":\"down\",\"n\":1}", false);
+	expect_verdict(&story, UNAVAILABLE, VERDICT_PASS, "");
+
+	/* Every rule is judged. */
+	story = answer(200, "Retry-After: 31\nx-debug: on\n", "{\"error\":null}", false);
+	expect_verdict(&story, UNAVAILABLE, VERDICT_FAIL,
+	    "status 200, expected 503; header Retry-After is `31`, expected `30`; header X-Debug is there: "
+	    "`on`; "
+	    "`.error` is `null`, expected `down`; `.n` is `null`, expected `1`");
+
+	story = answer(503, "Retry-After-Not: 30\n", "{\"error\":\"down\",\"n\":1}", false);
+	expect_verdict(&story, UNAVAILABLE, VERDICT_FAIL, "header Retry-After is missing");
+
+	story = answer(503, "Retry-After: 30\n", "{\"error\":", true);
+	expect_verdict(&story, UNAVAILABLE, VERDICT_INCONCLUSIVE,
+	    "`.error` cannot be told: only the first 9 bytes of the body were kept; "
+	    "`.n` cannot be told: only the first 9 bytes of the body were kept");
+}
+
+static void test_respond_time(void **state)
+{
+	(void)state;
+	for (int64_t limit = 999; limit <= 1000; limit++) {
+		char expectation[100];
+		snprintf(expectation, sizeof(expectation), "{ id: x, of: get, respond: { within: %dms } }",
+		    (int)limit);
+		struct story story = answer(200, "", "", false);
+		expect_verdict(&story, expectation, limit == 1000 ? VERDICT_PASS : VERDICT_FAIL,
+		    limit == 1000 ? "" : "took 1s");
+	}
+	struct story story = gateway_started();
+	late(&story, 1 * S, 4 * S, 1 * MS);
+	tell(&story, &(struct event){ .kind = EVENT_RESPONSE,
+			 .of = "get",
+			 .from_ns = 2 * S,
+			 .to_ns = 3 * S,
+			 .response = { .outcome = "answered", .status = 200 } });
+	end(&story, 4 * S, "completed");
+	expect_verdict(&story, "{ id: x, of: get, respond: { within: 999ms } }", VERDICT_INCONCLUSIVE,
+	    "took 1s, but the host ran up to 1ms late meanwhile");
+}
+
+static void test_no_answer(void **state)
+{
+	(void)state;
+	struct story story = gateway_started();
+	service_event(&story, 2 * S, 2 * S, "gateway", "exited");
+	tell(&story, &(struct event){ .kind = EVENT_RESPONSE,
+			 .of = "get",
+			 .from_ns = 2 * S,
+			 .to_ns = 3 * S,
+			 .response = { .outcome = "refused", .detail = "connection refused" } });
+	end(&story, 4 * S, "completed");
+	expect_verdict(&story, UNAVAILABLE, VERDICT_FAIL,
+	    "no answer: refused, connection refused; gateway exited with 1 at 2s");
+
+	story = gateway_started();
+	tell(&story, &(struct event){ .kind = EVENT_STEP,
+			 .of = "get",
+			 .from_ns = 2 * S,
+			 .to_ns = 3 * S,
+			 .step = { .action = "request", .detail = "the world ended before" } });
+	end(&story, 4 * S, "wait");
+	expect_verdict(&story, UNAVAILABLE, VERDICT_INCONCLUSIVE,
+	    "vacuous: step get did not happen: the world ended before");
+
+	story = answer(200, "", "not what was asked", false);
+	expect_verdict(&story, "{ id: x, of: get, respond: { matches: '^ok$' } }", VERDICT_FAIL,
+	    "the body does not match `^ok$`");
+}
+
+/* ---- memory ---- */
+
+#define GROWTH "{ id: x, of: mem, memory: { growth: 1000B }, after: gateway.started }"
+
+static void memory(struct story *story, int64_t at_ns, int64_t bytes)
+{
+	tell(story, &(struct event){ .kind = EVENT_MEMORY,
+			.of = "mem",
+			.from_ns = at_ns,
+			.to_ns = at_ns,
+			.memory = { .bytes = bytes } });
+}
+
+static void test_memory(void **state)
+{
+	(void)state;
+	for (int64_t past = 0; past <= 1; past++) {
+		struct story story = story_begin();
+		memory(&story, 500 * MS, 1); /* before the window */
+		service_event(&story, 1 * S, 1 * S, "gateway", "started");
+		memory(&story, 2 * S, 50000);
+		memory(&story, 3 * S, 51000 + past);
+		memory(&story, 4 * S, 50000);
+		end(&story, 5 * S, "completed");
+		expect_verdict(&story, GROWTH, past ? VERDICT_FAIL : VERDICT_PASS,
+		    past ? "grew by 1B more than allowed at 3s" : "");
+	}
+	struct story story = gateway_started();
+	memory(&story, 2 * S, 50000);
+	end(&story, 5 * S, "completed");
+	expect_verdict(
+	    &story, GROWTH, VERDICT_INCONCLUSIVE, "vacuous: 1 figure of mem in the window, two are needed");
+
+	story = gateway_started();
+	memory(&story, 2 * S, 50000);
+	memory(&story, 3 * S, 40000);
+	expect_verdict(
+	    &story, GROWTH, VERDICT_INCONCLUSIVE, "within the limit so far, but the trace was cut short");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_edge),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_count_claim),
+		cmocka_unit_test(test_respond),
+		cmocka_unit_test(test_respond_time),
+		cmocka_unit_test(test_no_answer),
+		cmocka_unit_test(test_memory),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

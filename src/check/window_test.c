@@ -1,0 +1,318 @@
+/* never, always and sequence: what lies in the window, on its edges, and in holes between polls. */
+#include "check/testing.h"
+
+/* Started at exactly 1 s, and the world completed at 5 s. */
+static struct story gateway_started(void)
+{
+	struct story story = story_begin();
+	service_event(&story, 1 * S, 1 * S, "gateway", "started");
+	return story;
+}
+
+#define NEVER_UNHEALTHY "{ id: x, of: ready, never: [unhealthy], after: gateway.started }"
+
+static void test_never_state(void **state)
+{
+	(void)state;
+	struct story story = gateway_started();
+	samples(&story, 1 * S, 5 * S, "healthy");
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, NEVER_UNHEALTHY, VERDICT_PASS, "");
+
+	story = gateway_started();
+	samples(&story, 1 * S, 2 * S, "healthy");
+	sample(&story, 2 * S, 2002 * MS, "unhealthy");
+	samples(&story, 2050 * MS, 5 * S, "healthy");
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, NEVER_UNHEALTHY, VERDICT_FAIL, "ready was `unhealthy` at 2s");
+
+	/* The beginning of the window, to the nanosecond. */
+	for (int64_t shift = -1; shift <= 0; shift++) {
+		story = gateway_started();
+		sample(&story, 1 * S + shift, 1 * S + 2 * MS, "unhealthy");
+		samples(&story, 1050 * MS, 5 * S, "healthy");
+		end(&story, 5 * S, "completed");
+		expect_verdict(&story, NEVER_UNHEALTHY, shift ? VERDICT_PASS : VERDICT_FAIL,
+		    shift ? "" : "ready was `unhealthy` at 1s");
+	}
+
+	story = gateway_started();
+	samples(&story, 1 * S, 5 * S, "healthy");
+	expect_verdict(
+	    &story, NEVER_UNHEALTHY, VERDICT_INCONCLUSIVE, "nothing so far, but the trace was cut short");
+
+	story = gateway_started();
+	sample(&story, 1 * S - 1, 1002 * MS, "unhealthy");
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, NEVER_UNHEALTHY, VERDICT_INCONCLUSIVE,
+	    "vacuous: nothing of ready was seen wholly inside the window");
+}
+
+#define NEVER_EXITED "{ id: x, of: gateway, never: [exited, restarted], until: redis.ready }"
+
+static void test_never_event(void **state)
+{
+	(void)state;
+	struct story story = gateway_started();
+	service_event(&story, 4 * S, 4 * S, "gateway", "killed");
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, NEVER_EXITED, VERDICT_PASS, "");
+
+	story = gateway_started();
+	service_event(&story, 2300 * MS, 2300 * MS, "gateway", "exited");
+	end(&story, 5 * S, "wait");
+	expect_verdict(&story, NEVER_EXITED, VERDICT_FAIL, "gateway exited with 1 at 2.3s");
+
+	story = gateway_started();
+	service_event(&story, 2 * S, 2 * S, "redis", "ready");
+	service_event(&story, 2300 * MS, 2300 * MS, "gateway", "exited");
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, NEVER_EXITED, VERDICT_PASS, "");
+
+	story = gateway_started();
+	service_event(&story, 1990 * MS, 2010 * MS, "redis", "ready");
+	service_event(&story, 2 * S, 2 * S, "gateway", "exited");
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, NEVER_EXITED, VERDICT_INCONCLUSIVE,
+	    "1 lie at the window's edge and may have been inside");
+
+	story = story_begin();
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, NEVER_EXITED, VERDICT_INCONCLUSIVE, "vacuous: gateway was never started");
+}
+
+#define NEVER_ERROR "{ id: x, of: gateway.log, never: 'ERROR', after: redis.ready }"
+
+static void test_never_line(void **state)
+{
+	(void)state;
+	struct story story = gateway_started();
+	line(&story, 1500 * MS, "ERROR: before");
+	service_event(&story, 2 * S, 2 * S, "redis", "ready");
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, NEVER_ERROR, VERDICT_PASS, "");
+
+	story = gateway_started();
+	service_event(&story, 2 * S, 2 * S, "redis", "ready");
+	line(&story, 3 * S, "[\x1b[31mERROR] \"x\"");
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, NEVER_ERROR, VERDICT_FAIL, "gateway.log has `[\\x1b[31mERROR] \"x\"` at 3s");
+
+	story = gateway_started();
+	service_event(&story, 2 * S, 2 * S, "redis", "ready");
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, NEVER_ERROR, VERDICT_INCONCLUSIVE, "vacuous: gateway.log has no line at all");
+
+	story = gateway_started();
+	service_event(&story, 2 * S, 2 * S, "redis", "ready");
+	line(&story, 3 * S, "fine");
+	tell(&story, &(struct event){ .kind = EVENT_END,
+			 .of = "",
+			 .from_ns = 5 * S,
+			 .to_ns = 5 * S,
+			 .end = { .reason = "completed", .dropped = 7 } });
+	expect_verdict(
+	    &story, NEVER_ERROR, VERDICT_INCONCLUSIVE, "7 lines were not recorded because of a flood");
+}
+
+#define ALWAYS_HEALTHY                                                                                   \
+	"{ id: x, of: ready, always: healthy, during: { from: gateway.started, until: redis.stopped }, " \
+	"ignore: [refused] }"
+
+static void test_always(void **state)
+{
+	(void)state;
+	struct story story = gateway_started();
+	samples(&story, 1 * S, 2 * S, "refused");
+	samples(&story, 2 * S, 3 * S, "healthy");
+	service_event(&story, 3 * S, 3 * S, "redis", "stopped");
+	samples(&story, 3 * S, 5 * S, "degraded");
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, ALWAYS_HEALTHY, VERDICT_PASS, "");
+
+	/* Straddles the end of the window. */
+	story = gateway_started();
+	samples(&story, 1 * S, 2950 * MS, "healthy");
+	sample(&story, 2950 * MS, 3 * S + 1, "degraded");
+	service_event(&story, 3 * S, 3 * S, "redis", "stopped");
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, ALWAYS_HEALTHY, VERDICT_PASS, "");
+
+	story = gateway_started();
+	samples(&story, 1 * S, 2950 * MS, "healthy");
+	sample(&story, 2950 * MS, 3 * S, "degraded");
+	service_event(&story, 3 * S, 3 * S, "redis", "stopped");
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, ALWAYS_HEALTHY, VERDICT_FAIL, "ready was `degraded` at 2.95s to 3s");
+
+	story = gateway_started();
+	samples(&story, 1 * S, 3 * S, "refused");
+	service_event(&story, 3 * S, 3 * S, "redis", "stopped");
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, ALWAYS_HEALTHY, VERDICT_INCONCLUSIVE,
+	    "vacuous: no poll of ready lies wholly inside the window");
+}
+
+static struct story with_hole(int64_t hole_ns)
+{
+	struct story story = gateway_started();
+	samples(&story, 1 * S, 2 * S, "healthy"); /* the last one is answered at 1952 ms */
+	samples(&story, 1952 * MS + hole_ns, 4 * S, "healthy");
+	service_event(&story, 4 * S, 4 * S, "redis", "stopped");
+	return story;
+}
+
+static void test_always_hole(void **state)
+{
+	(void)state;
+	struct story story = with_hole(150 * MS);
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, ALWAYS_HEALTHY, VERDICT_PASS, "");
+
+	story = with_hole(150 * MS + 1);
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, ALWAYS_HEALTHY, VERDICT_INCONCLUSIVE, "no poll of ready for 150ms from 1.95s");
+
+	/* A host that ran late explains a hole as large as its lateness. */
+	story = with_hole(150 * MS + 1);
+	late(&story, 1 * S, 3 * S, 1);
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, ALWAYS_HEALTHY, VERDICT_PASS, "");
+}
+
+#define DEGRADED_THEN_HEALTHY "{ id: x, of: ready, sequence: [degraded, healthy], ignore: [refused] }"
+
+static void test_sequence(void **state)
+{
+	(void)state;
+	struct story story = gateway_started();
+	samples(&story, 1 * S, 2 * S, "refused");
+	samples(&story, 2 * S, 3 * S, "degraded");
+	sample(&story, 3 * S, 3001 * MS, "refused");
+	samples(&story, 3050 * MS, 4 * S, "degraded");
+	samples(&story, 4 * S, 5 * S, "healthy");
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, DEGRADED_THEN_HEALTHY, VERDICT_PASS, "");
+
+	story = gateway_started();
+	samples(&story, 1 * S, 2 * S, "degraded");
+	sample(&story, 2 * S, 2002 * MS, "unhealthy");
+	samples(&story, 2050 * MS, 5 * S, "healthy");
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, DEGRADED_THEN_HEALTHY, VERDICT_FAIL,
+	    "`unhealthy` came at 2s where `healthy` was expected");
+
+	story = gateway_started();
+	samples(&story, 1 * S, 2 * S, "degraded");
+	samples(&story, 2 * S, 3 * S, "healthy");
+	samples(&story, 3 * S, 5 * S, "degraded");
+	end(&story, 5 * S, "completed");
+	expect_verdict(
+	    &story, DEGRADED_THEN_HEALTHY, VERDICT_FAIL, "`degraded` came at 3s after the last of them");
+
+	story = gateway_started();
+	samples(&story, 1 * S, 5 * S, "degraded");
+	end(&story, 5 * S, "wait");
+	expect_verdict(
+	    &story, DEGRADED_THEN_HEALTHY, VERDICT_FAIL, "`healthy` was not seen until the end at 5s");
+
+	story = gateway_started();
+	samples(&story, 1 * S, 3 * S, "degraded");
+	expect_verdict(&story, DEGRADED_THEN_HEALTHY, VERDICT_INCONCLUSIVE,
+	    "not what was expected, but the trace was cut short");
+
+	story = gateway_started();
+	samples(&story, 1 * S, 5 * S, "healthy");
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, DEGRADED_THEN_HEALTHY, VERDICT_FAIL,
+	    "`healthy` came at 1s where `degraded` was expected");
+
+	story = gateway_started();
+	end(&story, 5 * S, "completed");
+	expect_verdict(
+	    &story, DEGRADED_THEN_HEALTHY, VERDICT_INCONCLUSIVE, "vacuous: ready was never polled");
+}
+
+#define THERE_AND_BACK "{ id: x, of: ready, sequence: [healthy, degraded, healthy] }"
+
+/* Where polls are missing, a state that was not seen may have been there. */
+static void test_sequence_hole(void **state)
+{
+	(void)state;
+	struct story story = gateway_started();
+	samples(&story, 1 * S, 5 * S, "healthy");
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, THERE_AND_BACK, VERDICT_FAIL, "`degraded` was not seen until the end at 5s");
+
+	for (int64_t past = 0; past <= 1; past++) {
+		story = gateway_started();
+		samples(&story, 1 * S, 2 * S, "healthy"); /* the last one is sent at 1950 ms */
+		samples(&story, 2100 * MS + past, 5 * S, "healthy");
+		end(&story, 5 * S, "completed");
+		expect_verdict(&story, THERE_AND_BACK, past ? VERDICT_INCONCLUSIVE : VERDICT_FAIL,
+		    past ? "not what was expected, but the polls have a hole where it may have been"
+			 : "`degraded` was not seen until the end at 5s");
+	}
+
+	/* The host was late by more than a period. */
+	for (int64_t past = 0; past <= 1; past++) {
+		story = gateway_started();
+		samples(&story, 1 * S, 5 * S, "healthy");
+		late(&story, 2 * S, 3 * S, 50 * MS + past);
+		end(&story, 5 * S, "completed");
+		expect_verdict(&story, THERE_AND_BACK, past ? VERDICT_INCONCLUSIVE : VERDICT_FAIL,
+		    past ? "not what was expected, but the polls have a hole where it may have been"
+			 : "`degraded` was not seen until the end at 5s");
+	}
+
+	/* A hole hides nothing that was seen elsewhere and is wrong. */
+	story = gateway_started();
+	samples(&story, 1 * S, 2 * S, "healthy");
+	samples(&story, 3 * S, 4 * S, "unhealthy");
+	samples(&story, 4 * S, 5 * S, "healthy");
+	end(&story, 5 * S, "completed");
+	expect_verdict(
+	    &story, THERE_AND_BACK, VERDICT_FAIL, "`unhealthy` came at 3s where `degraded` was expected");
+}
+
+static void test_sequence_edge(void **state)
+{
+	(void)state;
+	static const char expectation[] =
+	    "{ id: x, of: ready, sequence: [healthy, degraded], after: gateway.started }";
+	struct story story = gateway_started();
+	sample(&story, 1 * S - 1, 1 * S + 1, "healthy");
+	samples(&story, 1050 * MS, 5 * S, "degraded");
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, expectation, VERDICT_INCONCLUSIVE,
+	    "not what was expected, but a poll at the window's edge may or may not count");
+}
+
+static void test_empty_window(void **state)
+{
+	(void)state;
+	struct story story = gateway_started();
+	service_event(&story, 2 * S, 2 * S, "redis", "stopped");
+	service_event(&story, 3 * S, 3 * S, "redis", "ready");
+	samples(&story, 1 * S, 5 * S, "healthy");
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story,
+	    "{ id: x, of: ready, never: [degraded], after: redis.ready, until: redis.stopped }",
+	    VERDICT_INCONCLUSIVE, "vacuous: redis.stopped was before redis.ready");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_never_state),
+		cmocka_unit_test(test_never_event),
+		cmocka_unit_test(test_never_line),
+		cmocka_unit_test(test_always),
+		cmocka_unit_test(test_always_hole),
+		cmocka_unit_test(test_sequence),
+		cmocka_unit_test(test_sequence_hole),
+		cmocka_unit_test(test_sequence_edge),
+		cmocka_unit_test(test_empty_window),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
