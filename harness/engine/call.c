@@ -22,7 +22,7 @@
 struct engine_call {
 	struct engine *engine;
 	struct engine_call *previous, *next; /* in engine->calls */
-	struct call_request request;         /* its borrowed strings are gone after call_start() */
+	struct call_request request;         /* its body, path and doing are gone once it is sent */
 	char *doing;
 	struct exchange exchange;
 	struct transfer *transfer; /* NULL once it is over */
@@ -190,6 +190,26 @@ static json_t *read_reply(struct engine_call *call, struct err *err)
 	return reply;
 }
 
+static void start_exchange(struct engine_call *call);
+
+/* True if the stream has one more request to make. */
+static bool goes_on(struct engine_call *call)
+{
+	const struct call_stream *stream = call->request.stream;
+	if (!stream || !stream->go_on || !is_success(call))
+		return false;
+	char *path OWNED = stream->go_on(call->request.state, &call->request);
+	if (!path)
+		return false;
+	exchange_release(&call->exchange);
+	call->exchange = (struct exchange){ 0 };
+	call->headers_length = 0;
+	buf_clear(&call->refusal);
+	call->request.path = path;
+	start_exchange(call);
+	return true;
+}
+
 static void transfer_done(void *owner, CURLcode result)
 {
 	struct engine_call *call = owner;
@@ -210,6 +230,8 @@ static void transfer_done(void *owner, CURLcode result)
 	}
 	if (!err_is_set(&call->failure))
 		call->failure = broken;
+	if (!err_is_set(&call->failure) && goes_on(call))
+		return;
 	json_t *reply = err_is_set(&call->failure) ? NULL : read_reply(call, &call->failure);
 	conclude(call, reply, &call->failure);
 }
@@ -281,6 +303,21 @@ static size_t receive_header(char *bytes, size_t one, size_t length, void *owner
 	return length;
 }
 
+static void start_exchange(struct engine_call *call)
+{
+	struct loop *loop = call->engine->loop;
+	if (exchange_init(&call->exchange, call->engine, &call->request, &call->failure) < 0) {
+		call->soon = timer_start(loop, loop_now_ns(loop), fail_at_start, call);
+		return;
+	}
+	CURL *easy = call->exchange.easy;
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, receive);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, receive_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+	call->transfer = transfer_start(loop, easy, transfer_done, call);
+}
+
 struct engine_call *call_start(struct engine *engine, const struct call_request *request)
 {
 	struct engine_call *call = xcalloc(1, sizeof(*call));
@@ -290,16 +327,7 @@ struct engine_call *call_start(struct engine *engine, const struct call_request 
 	call->inbox.max = request->stream ? INBOX_MAX : REPLY_MAX;
 	call->refusal.max = REFUSAL_MAX;
 	link_call(engine, call);
-	if (exchange_init(&call->exchange, engine, request, &call->failure) < 0) {
-		call->soon = timer_start(engine->loop, loop_now_ns(engine->loop), fail_at_start, call);
-		return call;
-	}
-	CURL *easy = call->exchange.easy;
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, receive);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
-	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, receive_header);
-	curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
-	call->transfer = transfer_start(engine->loop, easy, transfer_done, call);
+	start_exchange(call);
 	return call;
 }
 

@@ -13,6 +13,8 @@
 
 #define API_VERSION_MAX 16
 
+struct call_request;
+
 struct engine {
 	struct loop *loop;
 	struct address address;
@@ -30,6 +32,9 @@ struct call_stream {
 	    void *state, const struct engine_call *call, const char *bytes, size_t length, struct err *err);
 	/* After the last byte that came. NULL is allowed. -1 as above. */
 	int (*finish)(void *state, const struct engine_call *call, struct err *err);
+	/* After a regular end: the path (owned by the caller) of one more request that goes on with the
+	 * stream, or NULL. May change the request. NULL is allowed. */
+	char *(*go_on)(void *state, struct call_request *request);
 	/* The call is over and its pointer dead; err is NULL at a regular end. */
 	void (*end)(void *state, const struct err *err);
 	void (*free)(void *state);

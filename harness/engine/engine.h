@@ -162,8 +162,9 @@ typedef void engine_on_end(void *owner, const struct err *err);
 
 /* Follows the output from the container's beginning until its process ends: a regular end comes at every
  * exit, also when the restart policy starts the container again, and at once if it is not running (so ask
- * after its start; what it said until then comes too). `since_ns` (engine wall clock, inclusive; 0:
- * everything) lets a follower go on after the next start: give the last line's stamp plus 1. */
+ * after its start; what it said until then comes too). Before the end the log is read once more, for last
+ * words the follower missed. `since_ns` (engine wall clock, inclusive; 0: everything) lets a follower go on
+ * after the next start: give the last line's stamp plus 1. */
 struct engine_call *engine_container_logs(struct engine *engine, const char *id, bool tty, int64_t since_ns,
     engine_on_log_line *on_line, engine_on_end *end, void *owner);
 

@@ -177,9 +177,12 @@ static void test_what_the_engine_refuses(void **state)
 	    "inspect image `no/such:image`: no such image: no/such:image", "no/such:image");
 	refused(fixture, engine_network_inspect, 404, "inspect network `nowhere`: network nowhere not found",
 	    "nowhere");
-	config = json_pack("{s:s, s:s}", "Name", fixture->name, "Driver", "nonsense");
-	snprintf(expected, sizeof(expected), "create network `%s`: ", fixture->name);
-	refused(fixture, engine_network_create, 404, expected, config);
+	char network[NAME_MAX_LENGTH];
+	make_network(fixture, "twice", network);
+	config = json_pack("{s:s, s:b}", "Name", network, "CheckDuplicate", 1);
+	snprintf(expected, sizeof(expected), "create network `%s`: network with name %s already exists",
+	    network, network);
+	refused(fixture, engine_network_create, 409, expected, config);
 	json_decref(config);
 }
 

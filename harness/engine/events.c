@@ -1,9 +1,8 @@
-/* What the engine tells for as long as it is asked to: logs and events. */
+/* The engine's events, for as long as it is asked to tell them. */
 #include "base/duration.h"
 #include "engine/call.h"
 #include "engine/json_stream.h"
 #include "engine/json_text.h"
-#include "engine/log_stream.h"
 #include "engine/stamp.h"
 #include "engine/url.h"
 
@@ -12,82 +11,6 @@
 #define EVENT_MAX (1UL << 20)
 /* Enough to see one event twice: see is_repeated(). */
 #define EVENTS_REMEMBERED 8
-
-struct logs {
-	struct log_stream *lines;
-	engine_on_log_line *on_line;
-	engine_on_end *end;
-	void *owner;
-};
-
-static int logs_feed(
-    void *state, const struct engine_call *call, const char *bytes, size_t length, struct err *err)
-{
-	struct logs *logs = state;
-	struct engine_log_line line;
-	int got;
-	while ((got = log_stream_next(logs->lines, &bytes, &length, &line, err)) > 0) {
-		logs->on_line(logs->owner, &line);
-		if (call_is_cancelled(call))
-			return 0;
-	}
-	return got;
-}
-
-static int logs_finish(void *state, const struct engine_call *call, struct err *err)
-{
-	struct logs *logs = state;
-	struct engine_log_line line;
-	int got;
-	while ((got = log_stream_finish(logs->lines, &line, err)) > 0) {
-		logs->on_line(logs->owner, &line);
-		if (call_is_cancelled(call))
-			return 0;
-	}
-	return got;
-}
-
-static void logs_end(void *state, const struct err *err)
-{
-	struct logs *logs = state;
-	logs->end(logs->owner, err);
-}
-
-static void logs_free(void *state)
-{
-	struct logs *logs = state;
-	log_stream_free(logs->lines);
-	free(logs);
-}
-
-static const struct call_stream logs_stream = {
-	.feed = logs_feed,
-	.finish = logs_finish,
-	.end = logs_end,
-	.free = logs_free,
-};
-
-struct engine_call *engine_container_logs(struct engine *engine, const char *id, bool tty, int64_t since_ns,
-    engine_on_log_line *on_line, engine_on_end *end, void *owner)
-{
-	struct logs *logs = xcalloc(1, sizeof(*logs));
-	*logs = (struct logs){ .lines = log_stream_new(tty), .on_line = on_line, .end = end, .owner = owner };
-	struct buf path CLEANUP(buf_release) = { 0 };
-	buf_add_string(&path, "/containers/");
-	url_add_encoded(&path, id, false);
-	buf_add_string(&path, "/logs?follow=1&stdout=1&stderr=1&timestamps=1");
-	char since[STAMP_QUERY_MAX];
-	if (since_ns > 0)
-		url_add_query(&path, "since", stamp_query(since_ns, since));
-	char *doing OWNED = call_doing("follow the log of container", id);
-	struct call_request request = { .method = "GET",
-		.path = buf_string(&path),
-		.doing = doing,
-		.timeout_ns = CALL_NO_TIMEOUT,
-		.stream = &logs_stream,
-		.state = logs };
-	return call_start(engine, &request);
-}
 
 struct events {
 	struct json_stream *objects;
