@@ -30,6 +30,8 @@ struct fixture {
 	/* The script: what every request is answered with, and then. */
 	struct buf reply;
 	bool closes;
+	const char *second_reply; /* to every request but the next; NULL: the same */
+	struct buf next_reply;
 	struct buf lines;
 	int line_count;
 };
@@ -67,6 +69,14 @@ static void answer(struct fake_client *client)
 	uv_write_t *write = xcalloc(1, sizeof(*write));
 	write->data = client;
 	uv_buf_t bytes = uv_buf_init(fixture->reply.bytes, (unsigned)fixture->reply.length);
+	if (fixture->second_reply) {
+		buf_clear(&fixture->next_reply);
+		buf_add_string(&fixture->next_reply, fixture->second_reply);
+		struct buf now = fixture->reply;
+		fixture->reply = fixture->next_reply;
+		fixture->next_reply = now;
+		fixture->second_reply = NULL;
+	}
 	bytes.base = bytes.base ? bytes.base : client->incoming;
 	if (uv_write(write, (uv_stream_t *)&client->pipe, &bytes, 1, written) != 0)
 		BUG("uv_write");
@@ -150,6 +160,7 @@ static int teardown(void **state)
 	outcome_clear(&fixture->outcome);
 	buf_release(&fixture->reply);
 	buf_release(&fixture->last_request);
+	buf_release(&fixture->next_reply);
 	buf_release(&fixture->lines);
 	free(fixture);
 	return 0;
@@ -428,6 +439,33 @@ static void test_streams_that_break_off(void **state)
 	    strstr(fixture->last_request.bytes, "/images/create?fromImage=host%3A5%2Fredis&tag=latest HTTP"));
 }
 
+/* The follower is sent away early; what it missed comes with the second reading, what it saw does not come
+ * again. */
+static void test_last_words(void **state)
+{
+	struct fixture *fixture = *state;
+	script(fixture, "HTTP/1.1 200 OK\r\n\r\n2024-05-06T07:08:09Z one\r\n2024-05-06T07:08:10.5Z two\r\n",
+	    true);
+	fixture->second_reply = "HTTP/1.1 200 OK\r\n\r\n2024-05-06T07:08:10.5Z two\r\n"
+				"2024-05-06T07:08:10.6Z panic: last words";
+	outcome_clear(&fixture->outcome);
+	(void)engine_container_logs(fixture->engine, "c", true, 0, on_line, on_logs_end, fixture);
+	wait_until(fixture->loop, fixture->outcome.ends);
+	assert_false(err_is_set(&fixture->outcome.err));
+	assert_string_equal(buf_string(&fixture->lines), "one|two|panic: last words|");
+	assert_non_null(strstr(fixture->last_request.bytes, "/logs?follow=0&"));
+	assert_non_null(strstr(fixture->last_request.bytes, "&since=1714979289.500000000 HTTP"));
+
+	/* Removed meanwhile: a regular end. */
+	script(fixture, "HTTP/1.1 200 OK\r\n\r\n", true);
+	fixture->second_reply = "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n";
+	outcome_clear(&fixture->outcome);
+	(void)engine_container_logs(fixture->engine, "c", true, 77, on_line, on_logs_end, fixture);
+	wait_until(fixture->loop, fixture->outcome.ends);
+	assert_false(err_is_set(&fixture->outcome.err));
+	assert_non_null(strstr(fixture->last_request.bytes, "&since=0.000000077 HTTP"));
+}
+
 static void test_a_stream_of_nothing_but_text(void **state)
 {
 	struct fixture *fixture = *state;
@@ -505,6 +543,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_endless_replies, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_versions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_streams_that_break_off, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_last_words, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_stream_of_nothing_but_text, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cancelling_and_closing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_cannot_be_sent, setup, teardown),
