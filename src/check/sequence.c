@@ -23,7 +23,7 @@ struct run {
 struct runs {
 	struct run *items;
 	size_t count;
-	bool hole_at_end; /* polls ceased long before the window's end */
+	bool hole_at_end; /* anything may have been behind the last run */
 };
 
 static bool same_state(const struct event *a, const struct event *b)
@@ -76,7 +76,9 @@ static struct runs collect_runs(
 		last_on_edge = on_edge;
 		hole = false;
 	}
-	runs.hole_at_end = before && watch->kind == WATCH_HTTP && window->until_ns - before->to_ns > hole_ns;
+	/* Behind the last state that counts: with nothing but ignored ones after it, or no more polls. */
+	bool ceased = before && watch->kind == WATCH_HTTP && window->until_ns - before->to_ns > hole_ns;
+	runs.hole_at_end = hole || ceased;
 	return runs;
 }
 
@@ -186,7 +188,7 @@ static const char *doubt_about(const struct runs *runs, bool end_is_open, const 
 	for (size_t r = 0; r < runs->count; r++)
 		if (runs->items[r].on_edge)
 			return "a poll at the window's edge may or may not count";
-	return end_is_open ? index_open_reason(index) : "the polls had ceased before the window's end";
+	return end_is_open ? index_open_reason(index) : "polls are missing towards the window's end";
 }
 
 void judge_sequence(const struct index *index, struct draft *draft)
