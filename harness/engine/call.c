@@ -23,7 +23,7 @@ struct engine_call {
 	struct engine *engine;
 	struct engine_call *previous, *next; /* in engine->calls */
 	struct call_request request;         /* its body, path and doing are gone once it is sent */
-	char *doing;
+	char *doing, *path;
 	struct exchange exchange;
 	struct transfer *transfer; /* NULL once it is over */
 	struct timer *soon;        /* delivers the inbox, or a failure at the start */
@@ -70,6 +70,7 @@ static void free_call(struct engine_call *call)
 	buf_release(&call->inbox);
 	buf_release(&call->refusal);
 	free(call->doing);
+	free(call->path);
 	free(call);
 }
 
@@ -192,20 +193,32 @@ static json_t *read_reply(struct engine_call *call, struct err *err)
 
 static void start_exchange(struct engine_call *call);
 
-/* True if the stream has one more request to make. */
+static char *next_path(struct engine_call *call)
+{
+	struct call_request *request = &call->request;
+	long status = exchange_status(&call->exchange);
+	if (request->stream)
+		return request->stream->go_on && is_success(call)
+			   ? request->stream->go_on(request->state, request)
+			   : NULL;
+	return request->otherwise && !is_success(call) ? request->otherwise(request, call->path, status)
+						       : NULL;
+}
+
+/* True if the call has one more request to make. */
 static bool goes_on(struct engine_call *call)
 {
-	const struct call_stream *stream = call->request.stream;
-	if (!stream || !stream->go_on || !is_success(call))
-		return false;
-	char *path OWNED = stream->go_on(call->request.state, &call->request);
+	char *path OWNED = next_path(call);
 	if (!path)
 		return false;
 	exchange_release(&call->exchange);
 	call->exchange = (struct exchange){ 0 };
 	call->headers_length = 0;
+	buf_clear(&call->inbox);
 	buf_clear(&call->refusal);
-	call->request.path = path;
+	free(call->path);
+	call->path = steal_ptr(path);
+	call->request.path = call->path;
 	start_exchange(call);
 	return true;
 }
@@ -324,6 +337,7 @@ struct engine_call *call_start(struct engine *engine, const struct call_request 
 	call->request = *request;
 	call->doing =
 	    request->doing ? xstrdup(request->doing) : xasprintf("%s %s", request->method, request->path);
+	call->path = xstrdup(request->path);
 	call->inbox.max = request->stream ? INBOX_MAX : REPLY_MAX;
 	call->refusal.max = REFUSAL_MAX;
 	link_call(engine, call);

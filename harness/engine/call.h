@@ -55,6 +55,9 @@ struct call_request {
 	int also_success;    /* a status that is success too, with no reply: "already so" */
 	/* Plain: looks at the reply before the user does; NULL is allowed. -1 ends the call with *err. */
 	int (*check)(struct engine *engine, const json_t *reply, struct err *err);
+	/* Plain, refused: the path (owned by the caller) of another request that leads to the same end, or
+	 * NULL. May change the request. NULL is allowed. */
+	char *(*otherwise)(struct call_request *request, const char *path, long status);
 	engine_done *done;
 	void *owner;
 	const struct call_stream *stream; /* NULL: plain */

@@ -3,6 +3,7 @@
 #include "engine/url.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* The engine kills after the grace and then still waits for the process, the network and the file systems. */
 #define STOP_MARGIN_NS (30 * NS_PER_S)
@@ -115,11 +116,25 @@ struct engine_call *engine_container_wait(
 	    (struct call_request){ .timeout_ns = CALL_NO_TIMEOUT, .done = done, .owner = owner });
 }
 
+/* Somebody else (the reaper, a person) is removing it: gone is gone, so their end is waited for. */
+static char *wait_for_removal(struct call_request *request, const char *path, long status)
+{
+	if (status != 409)
+		return NULL;
+	request->method = "POST";
+	request->otherwise = NULL;
+	return xasprintf("%.*s/wait?condition=removed", (int)strcspn(path, "?"), path);
+}
+
 struct engine_call *engine_container_remove(
     struct engine *engine, const char *id, engine_done *done, void *owner)
 {
 	return act(engine, "remove container", id, "", "?force=1&v=1",
-	    (struct call_request){ .method = "DELETE", .also_success = 404, .done = done, .owner = owner });
+	    (struct call_request){ .method = "DELETE",
+		.also_success = 404,
+		.otherwise = wait_for_removal,
+		.done = done,
+		.owner = owner });
 }
 
 struct engine_call *engine_container_stats(

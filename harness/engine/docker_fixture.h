@@ -140,8 +140,13 @@ static inline void build_actor(struct fixture *fixture)
 static inline int make_image_tar(struct fixture *fixture)
 {
 	char *actor OWNED = xasprintf("%s/actor", fixture->folder);
-	const struct file program = { .name = "actor", .path = actor };
-	int layer = make_tar(&program, 1);
+	/* With a file of its own, so that no other process's image has the same layer, and a pull is a pull.
+	 */
+	const struct file contents[] = {
+		{ .name = "actor", .path = actor },
+		{ .name = "name", .text = fixture->name },
+	};
+	int layer = make_tar(contents, ARRAY_LENGTH(contents));
 	char *layer_path OWNED = xasprintf("/proc/%d/fd/%d", (int)getpid(), layer);
 	char *command OWNED = xasprintf("sha256sum %s", layer_path);
 	char digest[128];

@@ -107,9 +107,8 @@ struct engine_call *engine_container_inspect(
 /* Until it has exited; no timeout. Reply: {"StatusCode": …}. */
 struct engine_call *engine_container_wait(
     struct engine *engine, const char *id, engine_done *done, void *owner);
-/* Forced, with its anonymous volumes. Already gone is success; a removal under way elsewhere is the engine's
- * error 409
- * ("already in progress"). */
+/* Forced, with its anonymous volumes. Already gone is success; a removal that is under way elsewhere is
+ * waited for. */
 struct engine_call *engine_container_remove(
     struct engine *engine, const char *id, engine_done *done, void *owner);
 /* One sample of /stats (one-shot where the API has it). */

@@ -125,8 +125,14 @@ static void test_a_life(void **state)
 	must(fixture, engine_container_kill, name, "SIGKILL");
 	assert_int_equal(exit_code(fixture, name), 137);
 	wait_until(fixture->loop, later.end.ends);
+	struct outcome other = { .loop = fixture->loop };
+	(void)engine_container_remove(fixture->engine, name, on_done, &other);
+	must(fixture, engine_container_remove, name); /* under way or already gone: both are success */
+	wait_until(fixture->loop, other.ends);
+	assert_false(err_is_set(&other.err));
+	refused(fixture, engine_container_inspect, 404, "inspect container `", name);
 	must(fixture, engine_container_remove, name);
-	must(fixture, engine_container_remove, name); /* already gone is success */
+	outcome_clear(&other);
 	must(fixture, engine_network_remove, network);
 	must(fixture, engine_network_remove, network);
 
