@@ -94,7 +94,9 @@ struct step {
 	char *signal; /* KILL: "SIGKILL" */
 	struct moment after; /* not before this; kind MOMENT_STEP of the step before, plus 0, when not given */
 	bool has_after;
-	struct moment until; /* WAIT */
+	/* WAIT. Without an `after` of its own a state or a line counts since the last step that acts on a service began,
+	 * an event since the last one that acts on its service; attempts are counted from the world's beginning. */
+	struct moment until;
 	int64_t max_ns;      /* WAIT: 60 s real when not given */
 	int64_t hold_ns;     /* HOLD */
 	struct {
@@ -173,7 +175,7 @@ struct expectation {
 	char *pattern;
 	struct range times;  /* MATCHES: default 1.. */
 	/* MATCHES: numbers of the first group, in the order of the lines, must be these (units: plain numbers); a last
-	 * element "..." repeats the number before it. Empty: not judged. */
+	 * element "..." goes on in the step of the two numbers before it (one number: repeats it). Empty: not judged. */
 	int64_t *numbers;
 	size_t number_count;
 	bool numbers_repeat;

@@ -27,8 +27,6 @@ int parse_endpoint(struct reader *reader, const struct node *node, const char *t
 int parse_url(struct reader *reader, const struct node *node, const char *text, size_t *ret_service,
     int *ret_port, char **ret_path, struct err *err) MUST_CHECK;
 
-/* step_load.c */
-bool step_acts_on(const struct step *step, size_t service);
 field_read read_wait; /* wait_load.c; struct step */
 
 /* moment_load.c */

@@ -38,7 +38,7 @@ static int add_service(struct reader *reader, const struct node *node, struct st
 	return 0;
 }
 
-bool step_acts_on(const struct step *step, size_t service)
+static bool acts_on(const struct step *step, size_t service)
 {
 	for (size_t i = 0; i < step->service_count; i++)
 		if (step->services[i] == service)
@@ -58,7 +58,7 @@ static int check_acts(
 	bool removed = false, paused = false;
 	for (size_t i = 0; i < reader->current; i++) {
 		const struct step *earlier = &reader->plan->steps[i];
-		if (!step_acts_on(earlier, service))
+		if (!acts_on(earlier, service))
 			continue;
 		removed = earlier->kind == STEP_REMOVE || (removed && earlier->kind != STEP_START);
 		paused = earlier->kind == STEP_PAUSE;

@@ -5,29 +5,6 @@
 
 #include <string.h>
 
-/* The last earlier step that acted on the service (on any: -1). What a wait counts begins with it, or a wait
- * for "healthy" would be over at once by what was seen before the dependency was stopped. */
-static const struct step *last_act(const struct reader *reader, int service)
-{
-	for (size_t i = reader->current; i-- > 0;) {
-		const struct step *step = &reader->plan->steps[i];
-		if (service < 0 ? step->service_count > 0 : step_acts_on(step, (size_t)service))
-			return step;
-	}
-	return NULL;
-}
-
-static void count_from_last_act(const struct reader *reader, struct moment *until, int service)
-{
-	const struct step *act = until->after ? NULL : last_act(reader, service);
-	if (!act)
-		return;
-	until->after = xcalloc(1, sizeof(*until->after));
-	*until->after = (struct moment){
-		.kind = MOMENT_STEP, .position = until->position, .name = xstrdup(act->id), .watch = -1
-	};
-}
-
 static int read_wait_for(struct reader *reader, const struct node *node, void *into, struct err *err)
 {
 	struct moment *until = into;
@@ -153,9 +130,5 @@ int read_wait(struct reader *reader, const struct node *node, void *into, struct
 		return refuse(reader, node, err,
 		    "a wait needs one of `phase` and `event` (of a service), `state`, `attempt` and "
 		    "`matches` (of a watch)");
-	if (step->until.kind == MOMENT_SERVICE)
-		count_from_last_act(reader, &step->until, stack_find(reader->plan->stack, step->until.name));
-	else if (step->until.kind != MOMENT_ATTEMPT) /* attempts are counted from the beginning */
-		count_from_last_act(reader, &step->until, -1);
 	return 0;
 }
