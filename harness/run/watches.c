@@ -112,7 +112,7 @@ static void start_polling(struct watching *watching, const struct container *con
 		.host = host,
 		.every_ns = watching->watch->every_ns,
 		.timeout_ns = watching->watch->timeout_ns,
-		.fresh = true };
+		.fresh = false };
 	watching->poller = poller_start(watching->watches->world->config.loop, &config, on_sample, watching);
 }
 

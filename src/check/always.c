@@ -23,7 +23,7 @@ static void cover(
 	if (hole <= HOLE_PERIODS * watch->every_ns || hole <= coverage->hole_ns)
 		return;
 	if (hole <=
-	    HOLE_PERIODS * watch->every_ns + lateness_worst(index->lateness, coverage->last_ns, from_ns))
+	    HOLE_PERIODS * watch->every_ns + lateness_within(index->lateness, coverage->last_ns, from_ns))
 		return;
 	coverage->hole_ns = hole;
 	coverage->hole_from_ns = coverage->last_ns;

@@ -11,7 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SHOWN_GAPS = 24 };
+enum { SHOWN_GAPS = 24, BLAMED_GAPS = 3 };
 
 struct judging {
 	const struct index *index;
@@ -19,8 +19,8 @@ struct judging {
 	struct window window;
 	const struct backoff *rule;
 	size_t client;
-	size_t judged;  /* gaps */
-	size_t unknown; /* of them */
+	size_t judged;         /* gaps */
+	size_t wrong, unknown; /* of them */
 	int64_t sum_ns;
 	bool end_to_end; /* a gap whose attempt's beginning is not known */
 	/* The run under way. */
@@ -48,6 +48,15 @@ static int64_t scheduled_gap(const struct judging *judging)
 	return rule->then_ns > 0 ? rule->then_ns : -1;
 }
 
+/* An event is known to lie between being asked for and being stamped. The engine may stamp a start after the
+ * started client's first attempts: it is one between two attempts only if it was asked for after the first.
+ */
+static bool may_lie_between(const struct event *event, int64_t from_ns, int64_t to_ns)
+{
+	bool is_start = strcmp(event->service.event, "started") == 0;
+	return (is_start ? event->from_ns : event->to_ns) >= from_ns && event->from_ns <= to_ns;
+}
+
 /* Did anything happen to the client that makes the gap mean nothing? */
 static const struct event *disturbance(const struct judging *judging, int64_t from_ns, int64_t to_ns)
 {
@@ -57,7 +66,7 @@ static const struct event *disturbance(const struct judging *judging, int64_t fr
 	for (size_t i = 0; i < series->count; i++) {
 		const struct event *event = series_event(judging->index, series, i);
 		for (size_t n = 0; n < ARRAY_LENGTH(events); n++)
-			if (event->to_ns >= from_ns && event->from_ns <= to_ns &&
+			if (may_lie_between(event, from_ns, to_ns) &&
 			    strcmp(event->service.event, events[n]) == 0)
 				return event;
 	}
@@ -103,7 +112,7 @@ static void judge_gap(struct judging *judging, const struct event *next, size_t 
 	if (expected == 0)
 		return;
 	int64_t tolerance = tolerance_of(expected, judging->rule->tolerance, judging->rule->floor_ns);
-	int64_t lateness = lateness_worst(judging->index->lateness, last->to_ns, began_ns);
+	int64_t lateness = lateness_within(judging->index->lateness, last->to_ns, began_ns);
 	int64_t slack = tolerance - llabs(actual - expected);
 	judging->end_to_end = judging->end_to_end || !next->attempt.began_known;
 	judging->sum_ns = saturating_add(judging->sum_ns, actual);
@@ -116,9 +125,10 @@ static void judge_gap(struct judging *judging, const struct event *next, size_t 
 	evidence_add(&draft->evidence, next_number);
 	if (slack >= 0)
 		return;
-	if (-slack > lateness)
-		blame(judging, expected, tolerance, actual);
-	else if (judging->unknown++ == 0) {
+	if (-slack > lateness) {
+		if (judging->wrong++ < BLAMED_GAPS)
+			blame(judging, expected, tolerance, actual);
+	} else if (judging->unknown++ == 0) {
 		CLEANUP(buf_release) struct buf text = { 0 };
 		text_add_time_beside(&text, actual, expected);
 		buf_add_string(&text, ", expected ");
@@ -155,7 +165,7 @@ static void judge_open_gap(struct judging *judging)
 	/* To see that nothing follows takes as long as it would take to follow. */
 	int64_t due = expected > 0 ? expected : expected_gap(judging->rule, judging->position);
 	int64_t tolerance = tolerance_of(due, judging->rule->tolerance, judging->rule->floor_ns);
-	int64_t lateness = lateness_worst(judging->index->lateness, last->to_ns, until_ns);
+	int64_t lateness = lateness_within(judging->index->lateness, last->to_ns, until_ns);
 	bool is_overdue = waited > saturating_add(due, tolerance + lateness);
 	CLEANUP(buf_release) struct buf text = { 0 };
 	text_add_time(&text, waited);
@@ -244,11 +254,13 @@ static void conclude(struct judging *judging)
 		buf_add_string(&draft->expected, "; from the log: end to end");
 	if (judging->judged)
 		draft_measured(draft, judging->sum_ns, judging->sum_ns);
+	if (judging->wrong > BLAMED_GAPS)
+		draft_fail(draft, "and %zu more gaps are wrong", judging->wrong - BLAMED_GAPS);
 	if (judging->unknown > 1)
 		draft_inconclusive(draft, "and %zu more gaps like it", judging->unknown - 1);
 	if (draft->verdict != VERDICT_FAIL && judging->judged < at_least) {
-		draft_inconclusive(
-		    draft, "vacuous: %zu gaps were seen, %zu are needed", judging->judged, at_least);
+		draft_inconclusive(draft, "vacuous: %zu gap%s seen, %zu are needed", judging->judged,
+		    judging->judged == 1 ? " was" : "s were", at_least);
 		draft_note_death(draft, judging->index, judging->client, INT64_MAX);
 	}
 }

@@ -186,7 +186,7 @@ static void test_attempts(void **state)
 	at = ATTEMPTS(&story, 1, 1 * S, "connected", 1 * S);
 	end(&story, at + 1 * S, "completed");
 	expect_verdict(&story, THREE_THEN_NONE, VERDICT_INCONCLUSIVE,
-	    "attempt 2 connected, so that 3 attempts were not needed; vacuous: 1 gaps were seen, 2 are "
+	    "attempt 2 connected, so that 3 attempts were not needed; vacuous: 1 gap was seen, 2 are "
 	    "needed");
 }
 

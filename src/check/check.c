@@ -61,6 +61,29 @@ static void doubt(const struct index *index, struct draft *draft)
 	evidence_add(&draft->evidence, (size_t)(trouble - index->trace->events));
 }
 
+/* What did not come may not have come because a dependency died with nobody asking for it: that is the
+ * dependency's failure, or the engine's. */
+static void doubt_absence(const struct index *index, struct draft *draft)
+{
+	const struct expectation *expectation = draft->expectation;
+	if (draft->verdict != VERDICT_FAIL || draft->decided_ns < index->end_ns)
+		return;
+	for (size_t s = 0; s < index->plan->stack->service_count; s++) {
+		const struct event *death = index_death(index, s, index->end_ns);
+		bool is_its_own =
+		    expectation->service == (int)s ||
+		    (expectation->watch >= 0 && index->plan->watches[expectation->watch].service == s);
+		if (s == index->plan->subject || is_its_own || !death)
+			continue;
+		draft->verdict = VERDICT_INCONCLUSIVE;
+		buf_add_string(&draft->reason, ", but ");
+		text_add_death(&draft->reason, death);
+		buf_add_string(&draft->reason, ", which nobody asked for");
+		evidence_add(&draft->evidence, (size_t)(death - index->trace->events));
+		return;
+	}
+}
+
 static void finish(struct draft *draft, struct finding *finding)
 {
 	evidence_sort(&draft->evidence);
@@ -148,12 +171,13 @@ struct judgement *check(const struct plan *plan, const struct trace *trace)
 		struct draft draft = { .expectation = &plan->expectations[i], .decided_ns = index.end_ns };
 		judge(&index, &draft);
 		doubt(&index, &draft);
+		doubt_absence(&index, &draft);
 		finish(&draft, &judgement->findings[i]);
 	}
 	judge_world(&index, judgement, &reason);
 	judgement->reason = buf_steal(&reason);
 	judgement->verdict = compose(judgement);
-	judgement->lateness_ns = lateness_worst(index.lateness, INT64_MIN, INT64_MAX);
+	judgement->lateness_ns = lateness_worst(index.lateness);
 	index_release(&index);
 	return judgement;
 }

@@ -1,9 +1,10 @@
 /*
- * check: (plan, trace) -> verdicts with evidence. Pure: the same input gives the same answer, anywhere, later.
+ * check: (plan, trace) -> verdicts with evidence. Pure: the same input gives the same answer, anywhere,
+ * later.
  *
- * Three values. A `pass` or `fail` is said only when every moment that the observed intervals allow says so, with the
- * host's own lateness (EVENT_LATENESS while it mattered) counted in; otherwise `inconclusive`, with the reason. An
- * expectation whose window holds nothing that could have broken it is `inconclusive: vacuous`.
+ * Three values. A `pass` or `fail` is said only when every moment that the observed intervals allow says so,
+ * with the host's own lateness (EVENT_LATENESS while it mattered) counted in; otherwise `inconclusive`, with
+ * the reason. An expectation whose window holds nothing that could have broken it is `inconclusive: vacuous`.
  */
 #ifndef CHECK_CHECK_H
 #define CHECK_CHECK_H
@@ -20,8 +21,8 @@ enum claim_result { CLAIM_NONE, CLAIM_HOLDS, CLAIM_DIFFERS, CLAIM_UNKNOWN };
 struct finding {
 	const struct expectation *expectation;
 	enum verdict verdict;
-	/* Sentences for people, owned. `expected` says the limit with its tolerance; `actual` what was measured, as an
-	 * interval where it is one; `reason` why it is not a pass ("" for a pass). */
+	/* Sentences for people, owned. `expected` says the limit with its tolerance; `actual` what was
+	 * measured, as an interval where it is one; `reason` why it is not a pass ("" for a pass). */
 	char *expected, *actual, *reason;
 	/* How far from the limit, in the unit of the measure (ns, counts, bytes): positive is inside. */
 	bool has_slack;
@@ -38,12 +39,14 @@ struct finding {
 #define EVIDENCE_MAX 16
 
 struct judgement {
-	enum verdict verdict; /* fail if one failed, else inconclusive if one was (or the world was not completed) */
-	char *reason;         /* of an inconclusive world: "the engine failed: …", or "" */
-	bool environment;     /* the world could not be judged because of engine, image or harness: exit status 3 */
+	enum verdict
+	    verdict;  /* fail if one failed, else inconclusive if one was (or the world was not completed) */
+	char *reason; /* of an inconclusive world: "the engine failed: …", or "" */
+	bool environment; /* the world could not be judged because of engine, image or harness: exit status 3
+			   */
 	struct finding *findings; /* one for each expectation, in order */
 	size_t finding_count;
-	int64_t lateness_ns;  /* the host's worst in this world */
+	int64_t lateness_ns; /* the host's worst in this world */
 };
 
 struct judgement *check(const struct plan *plan, const struct trace *trace) MUST_CHECK;

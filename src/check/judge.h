@@ -49,8 +49,9 @@ struct instant {
 };
 
 void moment_resolve(const struct index *index, const struct moment *moment, struct instant *ret_instant);
-/* The interval to compare observations of `watch` with. When the moment is a state of the same watch, the observations
- * before the one that showed it are known to have been before, although the interval reaches back to them. */
+/* The interval to compare observations of `watch` with. When the moment is a state of the same watch, the
+ * observations before the one that showed it are known to have been before, although the interval reaches
+ * back to them. */
 struct interval moment_seen_by(
     const struct index *index, const struct moment *moment, const struct instant *instant, int watch);
 

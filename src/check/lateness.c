@@ -1,5 +1,7 @@
 #include "check/lateness.h"
 
+#include "check/interval.h"
+
 #include <stdlib.h>
 
 struct stretch {
@@ -7,13 +9,14 @@ struct stretch {
 };
 
 /* Reports in the order of their beginnings. They come from several observers (runner, agents) and may
- * overlap, so `reach` holds the latest end up to each of them: that grows, and can be searched. `worst` is a
- * tree over the reports: node i covers nodes 2i and 2i+1, the leaves are at count..2*count-1. */
+ * overlap, so `reach` holds the latest end up to each of them: that grows, and can be searched. `sums[i]` is
+ * the sum over the first i reports. */
 struct lateness_table {
 	struct stretch *stretches;
 	size_t count;
 	int64_t *reach;
-	int64_t *worst;
+	int64_t *sums;
+	int64_t worst_ns;
 };
 
 static int compare_stretches(const void *left, const void *right)
@@ -37,15 +40,13 @@ struct lateness_table *lateness_table_new(const struct trace *trace)
 	if (table->count)
 		qsort(table->stretches, table->count, sizeof(*table->stretches), compare_stretches);
 	table->reach = xcalloc(table->count, sizeof(*table->reach));
-	table->worst = xcalloc(table->count * 2, sizeof(*table->worst));
+	table->sums = xcalloc(table->count + 1, sizeof(*table->sums));
 	for (size_t i = 0; i < table->count; i++) {
 		int64_t to = table->stretches[i].to_ns;
 		table->reach[i] = i > 0 && table->reach[i - 1] > to ? table->reach[i - 1] : to;
-		table->worst[table->count + i] = table->stretches[i].worst_ns;
-	}
-	for (size_t i = table->count; i-- > 1;) {
-		int64_t left = table->worst[2 * i], right = table->worst[2 * i + 1];
-		table->worst[i] = left > right ? left : right;
+		int64_t worst_ns = table->stretches[i].worst_ns;
+		table->worst_ns = worst_ns > table->worst_ns ? worst_ns : table->worst_ns;
+		table->sums[i + 1] = saturating_add(table->sums[i], worst_ns);
 	}
 	return table;
 }
@@ -56,7 +57,7 @@ void lateness_table_free(struct lateness_table *table)
 		return;
 	free(table->stretches);
 	free(table->reach);
-	free(table->worst);
+	free(table->sums);
 	free(table);
 }
 
@@ -88,20 +89,13 @@ static size_t first_beginning_after(const struct lateness_table *table, int64_t 
 	return low;
 }
 
-int64_t lateness_worst(const struct lateness_table *table, int64_t from_ns, int64_t to_ns)
+int64_t lateness_within(const struct lateness_table *table, int64_t from_ns, int64_t to_ns)
 {
-	size_t low = first_reaching(table, from_ns) + table->count;
-	size_t high = first_beginning_after(table, to_ns) + table->count;
-	int64_t worst = 0;
-	for (; low < high; low /= 2, high /= 2) {
-		if (low & 1) {
-			worst = table->worst[low] > worst ? table->worst[low] : worst;
-			low++;
-		}
-		if (high & 1) {
-			high--;
-			worst = table->worst[high] > worst ? table->worst[high] : worst;
-		}
-	}
-	return worst;
+	size_t low = first_reaching(table, from_ns), high = first_beginning_after(table, to_ns);
+	return low < high ? table->sums[high] - table->sums[low] : 0;
+}
+
+int64_t lateness_worst(const struct lateness_table *table)
+{
+	return table->worst_ns;
 }

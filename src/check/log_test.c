@@ -30,11 +30,11 @@ static void test_times(void **state)
 
 	story = RETRIES("retry 1");
 	end(&story, 9 * S, "completed");
-	expect_verdict(&story, TWICE, VERDICT_FAIL, "1 lines match, expected 2");
+	expect_verdict(&story, TWICE, VERDICT_FAIL, "1 line matches, expected 2");
 
 	story = RETRIES("retry 1");
 	end(&story, 9 * S, "interrupted");
-	expect_verdict(&story, TWICE, VERDICT_INCONCLUSIVE, "1 lines matched when the world was interrupted");
+	expect_verdict(&story, TWICE, VERDICT_INCONCLUSIVE, "1 line matched when the world was interrupted");
 
 	/* Too many are too many, however the trace goes on. */
 	story = RETRIES("retry 1", "retry 2", "retry 3");
@@ -62,7 +62,7 @@ static void test_edge(void **state)
 	    VERDICT_INCONCLUSIVE, "1 more lines may count: at the window's edge, or too long to match");
 }
 
-#define ONE_TWO_THREES "{ id: x, of: gateway.log, matches: 'retry (\\w+)', numbers: [1, 2, 3, ...] }"
+#define ONE_TWO_THREES "{ id: x, of: gateway.log, matches: 'retry (\\w+)', numbers: [1, 2, 3, 3, ...] }"
 #define ONE_TWO "{ id: x, of: gateway.log, matches: 'retry (\\w+)', numbers: [1, 2] }"
 
 static void test_numbers(void **state)
@@ -76,13 +76,23 @@ static void test_numbers(void **state)
 	end(&story, 9 * S, "completed");
 	expect_verdict(&story, ONE_TWO_THREES, VERDICT_FAIL, "number 3 is 4, expected 3");
 
+	/* `...` goes on in the step of the last two. */
+	story = RETRIES("retry 1", "retry 3", "retry 5", "retry 7");
+	end(&story, 9 * S, "completed");
+	expect_verdict(&story, "{ id: x, of: gateway.log, matches: 'retry (\\w+)', numbers: [1, 3, ...] }",
+	    VERDICT_PASS, "");
+	story = RETRIES("retry 1", "retry 3", "retry 3");
+	end(&story, 9 * S, "completed");
+	expect_verdict(&story, "{ id: x, of: gateway.log, matches: 'retry (\\w+)', numbers: [1, 3, ...] }",
+	    VERDICT_FAIL, "number 3 is 3, expected 5");
+
 	story = RETRIES("retry 1", "retry two");
 	end(&story, 9 * S, "completed");
 	expect_verdict(&story, ONE_TWO, VERDICT_FAIL, "number 2 is `two`, expected 2");
 
 	story = RETRIES("retry 1");
 	end(&story, 9 * S, "completed");
-	expect_verdict(&story, ONE_TWO, VERDICT_FAIL, "1 numbers, expected 2");
+	expect_verdict(&story, ONE_TWO, VERDICT_FAIL, "1 number, expected 2");
 
 	story = RETRIES("retry 1");
 	expect_verdict(

@@ -54,6 +54,7 @@ static void judge_times(const struct index *index, struct draft *draft, const st
 	struct interval count = { .low = (int64_t)matches->count,
 		.high = (int64_t)(matches->count + matches->perhaps) };
 	CLEANUP(buf_release) struct buf text = { 0 }, wanted = { 0 };
+	bool is_one = count.low == 1 && count.high == 1;
 	text_add_count(&text, count);
 	text_add_count(&draft->actual, count);
 	text_add_count(&wanted, times);
@@ -69,20 +70,21 @@ static void judge_times(const struct index *index, struct draft *draft, const st
 	case ANSWER_NO:
 		if (count.low > times.high && (size_t)times.high < matches->count)
 			draft->decided_ns = index->trace->events[matches->events[times.high]].to_ns;
-		draft_fail(draft, "%s lines match, expected %s", buf_string(&text), buf_string(&wanted));
+		draft_fail(draft, "%s %s, expected %s", buf_string(&text),
+		    is_one ? "line matches" : "lines match", buf_string(&wanted));
 		draft_note_death(draft, index, service, INT64_MAX);
 		return;
 	case ANSWER_UNKNOWN:
 		break;
 	}
 	if (!window->is_closed)
-		draft_inconclusive(
-		    draft, "%s lines matched when %s", buf_string(&text), index_open_reason(index));
+		draft_inconclusive(draft, "%s line%s matched when %s", buf_string(&text), is_one ? "" : "s",
+		    index_open_reason(index));
 	else if (matches->perhaps)
 		draft_inconclusive(draft,
 		    "%zu more lines may count: at the window's edge, or too long to match", matches->perhaps);
 	else
-		draft_inconclusive(draft, "%s lines match, but %lld were not recorded because of a flood",
+		draft_inconclusive(draft, "%s matched, but %lld were not recorded because of a flood",
 		    buf_string(&text), (long long)index->end->end.dropped);
 	draft_note_death(draft, index, service, INT64_MAX);
 }
@@ -105,6 +107,17 @@ static int parse_number(const char *text, size_t length, int64_t *ret_number)
 	return 0;
 }
 
+/* Behind the list, `...` goes on in the step of its last two numbers: 1, 2, ... counts, 8, 15, 15, ... stays
+ * at 15. */
+static int64_t expected_number(const struct expectation *expectation, size_t number)
+{
+	size_t last = expectation->number_count - 1;
+	if (number <= last)
+		return expectation->numbers[number];
+	int64_t step = last > 0 ? expectation->numbers[last] - expectation->numbers[last - 1] : 0;
+	return expectation->numbers[last] + step * (int64_t)(number - last);
+}
+
 /* 0: right; -1: wrong, and said so. */
 static int judge_number(const struct index *index, struct draft *draft, struct pattern *pattern,
     size_t number, size_t event_number)
@@ -113,7 +126,7 @@ static int judge_number(const struct index *index, struct draft *draft, struct p
 	const struct event *event = &index->trace->events[event_number];
 	const struct text *line = &event->log.line;
 	size_t start = 0, length = 0;
-	int64_t value;
+	int64_t value = 0;
 	CLEANUP(buf_release) struct buf shown = { 0 };
 	if (pattern_match(pattern, line->bytes, line->length) == PATTERN_MATCH)
 		(void)!pattern_group(pattern, 1, &start, &length);
@@ -122,22 +135,22 @@ static int judge_number(const struct index *index, struct draft *draft, struct p
 		buf_addf(&draft->actual, "%s%s", number ? ", " : ": ", buf_string(&shown));
 	else if (number == SHOWN_NUMBERS)
 		buf_add_string(&draft->actual, ", …");
-	size_t last = expectation->number_count - 1;
-	size_t position = number > last && expectation->numbers_repeat ? last : number;
 	bool is_number = parse_number(line->bytes + start, length, &value) == 0;
-	if (is_number && position <= last && value == expectation->numbers[position])
+	bool is_too_many = number >= expectation->number_count && !expectation->numbers_repeat;
+	int64_t expected = expected_number(expectation, number);
+	if (is_number && !is_too_many && value == expected)
 		return 0;
 	evidence_add(&draft->evidence, event_number);
 	draft->decided_ns = event->to_ns;
-	if (position > last)
+	if (is_too_many)
 		draft_fail(draft, "number %zu is %s, expected no more than %zu", number + 1,
 		    buf_string(&shown), expectation->number_count);
 	else if (!is_number)
-		draft_fail(draft, "number %zu is `%s`, expected %" PRId64, number + 1, buf_string(&shown),
-		    expectation->numbers[position]);
+		draft_fail(
+		    draft, "number %zu is `%s`, expected %" PRId64, number + 1, buf_string(&shown), expected);
 	else
-		draft_fail(draft, "number %zu is %" PRId64 ", expected %" PRId64, number + 1, value,
-		    expectation->numbers[position]);
+		draft_fail(
+		    draft, "number %zu is %" PRId64 ", expected %" PRId64, number + 1, value, expected);
 	return -1;
 }
 
@@ -156,7 +169,8 @@ static void judge_numbers(const struct index *index, struct draft *draft, const 
 	if (!right || matches->count >= expectation->number_count)
 		return;
 	if (window->is_closed)
-		draft_fail(draft, "%zu numbers, expected %zu%s", matches->count, expectation->number_count,
+		draft_fail(draft, "%zu number%s, expected %zu%s", matches->count,
+		    matches->count == 1 ? "" : "s", expectation->number_count,
 		    expectation->numbers_repeat ? " or more" : "");
 	else
 		draft_inconclusive(draft, "%zu of %zu numbers had come when %s", matches->count,

@@ -45,8 +45,7 @@ static void conclude(const struct index *index, struct draft *draft, const struc
 	if (draft->verdict != VERDICT_PASS)
 		return;
 	if (tally->perhaps)
-		draft_inconclusive(
-		    draft, "%zu lie at the window's edge and may have been inside", tally->perhaps);
+		draft_inconclusive(draft, "%zu at the window's edge may have been inside", tally->perhaps);
 	else if (!window->is_closed)
 		draft_inconclusive(draft, "nothing so far, but %s", index_open_reason(index));
 }

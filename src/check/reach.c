@@ -117,7 +117,7 @@ static void judge_limit(const struct index *index, struct draft *draft, const st
     struct interval elapsed, int64_t end_ns)
 {
 	int64_t limit = draft->expectation->within_ns;
-	int64_t lateness = lateness_worst(index->lateness, after->at.low, end_ns);
+	int64_t lateness = lateness_within(index->lateness, after->at.low, end_ns);
 	CLEANUP(buf_release) struct buf text = { 0 };
 	switch (interval_at_most(elapsed, limit, lateness)) {
 	case ANSWER_YES:
@@ -184,7 +184,7 @@ static void judge_never_reached(const struct index *index, struct draft *draft, 
 	size_t service = index->plan->watches[expectation->watch].service;
 	struct interval known = { .low = arrival->not_until_ns, .high = INT64_MAX };
 	struct interval elapsed = interval_since(known, after->at);
-	int64_t lateness = lateness_worst(index->lateness, after->at.low, index->end_ns);
+	int64_t lateness = lateness_within(index->lateness, after->at.low, index->end_ns);
 	CLEANUP(buf_release) struct buf since = { 0 }, waited = { 0 };
 	evidence_add(&draft->evidence, arrival->before);
 	add_since(index, expectation, &since);

@@ -63,7 +63,7 @@ static void judge_follow(const struct index *index, const struct instant *after,
 	int64_t seen_ns = arrival->certain ? arrival->when.high : shows->to_ns;
 	struct interval follow =
 	    interval_since((struct interval){ .low = arrival->when.low, .high = seen_ns }, connected);
-	int64_t lateness = lateness_worst(index->lateness, since_ns, seen_ns);
+	int64_t lateness = lateness_within(index->lateness, since_ns, seen_ns);
 	int64_t bound = watch->every_ns + (shows->to_ns - shows->from_ns) + FOLLOW_FLOOR_NS + lateness;
 	CLEANUP(buf_release) struct buf text = { 0 };
 	buf_add_string(&draft->expected, ", then within ");
@@ -115,9 +115,9 @@ static void judge_no_success(
 	if (steps->count.low >= limit) {
 		draft_slack(draft, limit - steps->count.low - 1);
 		draft->decided_ns = steps->last->to_ns;
-		draft_fail(draft, "%lld attempts of %s began after %s and none connected; the last, %d, %s",
-		    (long long)steps->count.low, watch, since, steps->last->attempt.number,
-		    steps->last->attempt.outcome);
+		draft_fail(draft, "%lld attempt%s of %s began after %s and none connected; the last, %d, %s",
+		    (long long)steps->count.low, steps->count.low == 1 ? "" : "s", watch, since,
+		    steps->last->attempt.number, steps->last->attempt.outcome);
 	} else if (index_is_dead_for_good(index, client)) {
 		draft_fail(draft, "no attempt of %s connected after %s, and none can any more", watch, since);
 	} else if (!index_is_closed(index)) {
@@ -139,7 +139,7 @@ static void judge_no_success(
 static int64_t follow_by(const struct index *index, const struct draft *draft, const struct event *success)
 {
 	const struct watch *watch = &index->plan->watches[draft->expectation->watch];
-	int64_t lateness = lateness_worst(index->lateness, success->to_ns, index->end_ns);
+	int64_t lateness = lateness_within(index->lateness, success->to_ns, index->end_ns);
 	return success->to_ns + watch->every_ns + watch->timeout_ns + FOLLOW_FLOOR_NS + lateness;
 }
 

@@ -197,7 +197,7 @@ static void test_steps(void **state)
 	attempt(&story, 2, 1490 * MS, 1500 * MS, "failed");
 	end(&story, 3 * S, "completed");
 	expect_verdict(&story, WITHIN_A_STEP, VERDICT_FAIL,
-	    "1 attempts of dial began after redis.ready and none connected; the last, 2, failed");
+	    "1 attempt of dial began after redis.ready and none connected; the last, 2, failed");
 
 	story = redis_ready_at_1s();
 	samples(&story, 0, 2 * S, "degraded");

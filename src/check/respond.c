@@ -150,7 +150,7 @@ static void judge_body_pattern(const struct event *event, struct draft *draft)
 static void judge_time(const struct index *index, const struct event *event, struct draft *draft)
 {
 	int64_t limit = draft->expectation->respond.within_ns, took = event->to_ns - event->from_ns;
-	int64_t lateness = lateness_worst(index->lateness, event->from_ns, event->to_ns);
+	int64_t lateness = lateness_within(index->lateness, event->from_ns, event->to_ns);
 	CLEANUP(buf_release) struct buf actual = { 0 }, late = { 0 };
 	draft_slack(draft, limit - took);
 	if (took <= limit)

@@ -37,7 +37,7 @@ static bool is_hole(const struct index *index, const struct watch *watch, const 
 	if (watch->kind != WATCH_HTTP || !before)
 		return false;
 	return event->from_ns - before->from_ns > HOLE_PERIODS * watch->every_ns ||
-	       lateness_worst(index->lateness, before->from_ns, event->to_ns) > watch->every_ns;
+	       lateness_within(index->lateness, before->from_ns, event->to_ns) > watch->every_ns;
 }
 
 /* The runs of equal states; a run is cut in two where polls are missing, since anything may have been

@@ -1,0 +1,105 @@
+/*
+ * Every folder of fixtures/traces is a case: scenario.yaml, trace.ndjson, and expect.txt with one line a
+ * finding, "id verdict reason", perhaps "id claim result figure" behind it, and the world's at the end:
+ * "world verdict reason". The scenario is read at the speed the trace was recorded at.
+ */
+#include "base/buf.h"
+#include "check/check.h"
+
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define CASES "fixtures/traces"
+enum { CASES_AT_LEAST = 25 };
+
+static int read_file(const char *folder, const char *name, struct buf *out)
+{
+	char path[512], block[4096];
+	snprintf(path, sizeof(path), CASES "/%s/%s", folder, name);
+	FILE *file = fopen(path, "rb");
+	if (!file) {
+		print_error("%s: cannot be read\n", path);
+		return -1;
+	}
+	for (size_t length; (length = fread(block, 1, sizeof(block), file)) > 0;)
+		buf_add(out, block, length);
+	fclose(file);
+	return 0;
+}
+
+static void add_line(struct buf *out, const char *id, const char *verdict, const char *reason)
+{
+	buf_addf(out, "%s %s%s%s\n", id, verdict, *reason ? " " : "", reason);
+}
+
+static void describe(const struct judgement *judgement, struct buf *out)
+{
+	static const char *const claims[] = { "none", "holds", "differs", "unknown" };
+	for (size_t i = 0; i < judgement->finding_count; i++) {
+		const struct finding *finding = &judgement->findings[i];
+		add_line(out, finding->expectation->id, verdict_names[finding->verdict], finding->reason);
+		if (finding->claim != CLAIM_NONE)
+			buf_addf(out, "%s claim %s %s\n", finding->expectation->id, claims[finding->claim],
+			    finding->claim_measured);
+	}
+	add_line(out, "world", verdict_names[judgement->verdict], judgement->reason);
+	if (judgement->environment)
+		buf_add_string(out, "environment\n");
+}
+
+/* Returns whether the case is as expected; says what is not. */
+static bool run_case(const char *folder)
+{
+	CLEANUP(buf_release) struct buf text = { 0 }, wanted = { 0 }, got = { 0 };
+	struct err err = ERR_INIT;
+	char path[512], message[2048];
+	if (read_file(folder, "trace.ndjson", &text) < 0 || read_file(folder, "expect.txt", &wanted) < 0)
+		return false;
+	snprintf(path, sizeof(path), CASES "/%s/scenario.yaml", folder);
+	struct trace *trace = trace_read(buf_string(&text), text.length, "trace.ndjson", &err);
+	struct plan *plan = trace ? plan_load(path, trace->events[0].world.speed, &err) : NULL;
+	if (plan) {
+		struct judgement *judgement = check(plan, trace);
+		describe(judgement, &got);
+		judgement_free(judgement);
+	}
+	plan_free(plan);
+	trace_free(trace);
+	if (err_is_set(&err))
+		print_error("%s: %s\n", folder, err_format(&err, message, sizeof(message)));
+	else if (strcmp(buf_string(&got), buf_string(&wanted)) != 0)
+		print_error("%s: wanted\n%sgot\n%s\n", folder, buf_string(&wanted), buf_string(&got));
+	else
+		return true;
+	return false;
+}
+
+static void test_cases(void **state)
+{
+	(void)state;
+	DIR *dir = opendir(CASES);
+	int count = 0, wrong = 0;
+	assert_non_null(dir);
+	for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+		if (entry->d_name[0] == '.')
+			continue;
+		count++;
+		wrong += !run_case(entry->d_name);
+	}
+	closedir(dir);
+	print_message("%d cases\n", count);
+	assert_int_equal(wrong, 0);
+	assert_true(count >= CASES_AT_LEAST);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_cases) };
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
