@@ -93,6 +93,7 @@ static struct position token_position(struct builder *builder, struct fy_token *
 static struct node *add_node(struct builder *builder, enum node_kind kind, struct position position)
 {
 	struct node *node = xcalloc(1, sizeof(*node));
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers is meant */
 	*array_push(builder->document->nodes, builder->document->node_count) = node;
 	node->kind = kind;
 	node->position = position;
@@ -155,6 +156,7 @@ static int place(struct builder *builder, struct node *node, struct err *err)
 	}
 	struct level *level = &builder->levels[builder->depth - 1];
 	if (level->node->kind == NODE_SEQUENCE) {
+		/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers is meant */
 		*array_push(level->node->items, level->node->item_count) = node;
 		return 0;
 	}
@@ -310,6 +312,8 @@ static int open_level(struct builder *builder, enum node_kind kind, struct fy_to
 
 static int close_level(struct builder *builder, struct err *err)
 {
+	if (builder->depth == 0)
+		BUG("libfyaml ends what it has not begun");
 	struct level *level = &builder->levels[--builder->depth];
 	if (level->anchor)
 		builder->anchors[level->anchor - 1].open = false;

@@ -134,7 +134,7 @@ int read_duration(struct reader *reader, const struct node *node, void *into, st
 
 int read_span(struct reader *reader, const struct node *node, void *into, struct err *err)
 {
-	int64_t ns;
+	int64_t ns = 0;
 	if (read_duration(reader, node, &ns, err) < 0)
 		return -1;
 	if (ns <= 0)

@@ -220,7 +220,7 @@ int read_numbers(struct reader *reader, const struct node *node, void *into, str
 			expectation->numbers_repeat = true;
 			return 0;
 		}
-		int64_t number;
+		int64_t number = 0;
 		if (read_whole(reader, item, text, &number, err) < 0)
 			return -1;
 		*array_push(expectation->numbers, expectation->number_count) = number;
