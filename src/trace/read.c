@@ -244,7 +244,7 @@ static int read_line(struct reader *reader, bool has_newline, struct err *err)
 {
 	struct scanner *scanner = &reader->scanner;
 	struct event *event = &reader->trace->events[reader->trace->event_count];
-	enum event_kind kind;
+	enum event_kind kind = EVENT_END;
 	uint32_t seen = 0;
 	if (read_kind(scanner, &kind) < 0)
 		goto scan_failed;

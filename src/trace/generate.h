@@ -1,0 +1,14 @@
+/*
+ * generate: a long trace of a world in which everything is right, for benchmarks: two endpoints polled, a
+ * log, memory, lateness, and a connection that is lost and found again and again. The same numbers give the
+ * same bytes.
+ */
+#ifndef TRACE_GENERATE_H
+#define TRACE_GENERATE_H
+
+#include "base/buf.h"
+
+/* Appends a whole trace of about `event_count` events (a few more). */
+void trace_generate(struct buf *out, size_t event_count);
+
+#endif
