@@ -94,7 +94,7 @@ int service_read_dependencies(
 		return 0;
 	if (value->kind != NODE_SEQUENCE && value->kind != NODE_MAPPING)
 		return refuse_kind(reader, value, err, "a list of services, or a map with conditions,");
-	struct dependency *dependency;
+	struct dependency *dependency = NULL;
 	for (size_t i = 0; i < value->item_count; i++)
 		if (add_dependency(reader, value->items[i], service, &dependency, err) < 0)
 			return -1;

@@ -1,13 +1,14 @@
 /*
  * plan: a scenario, validated: the stack, what to watch, the steps that make the race, what must be true.
  *
- * Plain data made by plan_load() from one YAML (or JSON) file; names are resolved to indexes, durations are divided
- * by the speed, patterns and jq expressions are known to compile. docs/scenario.md explains the language to its
- * users, docs/scenario.schema.json describes it to editors; a test proves that schema and loader agree.
+ * Plain data made by plan_load() from one YAML (or JSON) file; names are resolved to indexes, durations are
+ * divided by the speed, patterns and jq expressions are known to compile. docs/scenario.md explains the
+ * language to its users, docs/scenario.schema.json describes it to editors; a test proves that schema and
+ * loader agree.
  *
- * Durations and speed: every duration of a scenario belongs to its story and is divided by the speed, except one
- * written with ` real` behind it ("10s real"), which is a matter of engine and hardware (how long a container may
- * take to come up) and is kept. Defaults given below are real.
+ * Durations and speed: every duration of a scenario belongs to its story and is divided by the speed, except
+ * one written with ` real` behind it ("10s real"), which is a matter of engine and hardware (how long a
+ * container may take to come up) and is kept. Defaults given below are real.
  */
 #ifndef PLAN_PLAN_H
 #define PLAN_PLAN_H
@@ -32,16 +33,16 @@ struct moment {
 	struct position position;
 	char *name;
 	char *what;
-	int watch;  /* index into plan.watches, or -1 */
+	int watch; /* index into plan.watches, or -1 */
 	int number;
-	int64_t plus_ns;        /* added to it; may be 0 */
-	struct moment *after;   /* only what comes after this one counts; NULL: from the world's beginning */
+	int64_t plus_ns;      /* added to it; may be 0 */
+	struct moment *after; /* only what comes after this one counts; NULL: from the world's beginning */
 };
 
-/* "created started stopped exited killed oom-killed paused unpaused restarted removed healthy unhealthy" from the
- * engine, and the rungs of the ladder of phases ("ready", "loading", "refused" …) from the harness's own readiness
- * probe. NULL-terminated. "restarted" is a start that no step asked for; "exited" an end that no step asked for;
- * "stopped" an end that a step asked for. */
+/* "created started stopped exited killed oom-killed paused unpaused restarted removed healthy unhealthy" from
+ * the engine, and the rungs of the ladder of phases ("ready", "loading", "refused" …) from the harness's own
+ * readiness probe. NULL-terminated. "restarted" is a start that no step asked for; "exited" an end that no
+ * step asked for; "stopped" an end that a step asked for. */
 extern const char *const service_events[];
 
 /* ---- watches ---- */
@@ -63,8 +64,9 @@ struct watch {
 	/* WATCH_ATTEMPTS */
 	size_t to_service;
 	int to_port;
-	/* from: log. The first pattern that matches a line says how the attempt ended. A line of `begins` (may be NULL)
-	 * is the start of the attempt that the next end belongs to; without one only the ends are known. */
+	/* from: log. The first pattern that matches a line says how the attempt ended. A line of `begins`
+	 * (may be NULL) is the start of the attempt that the next end belongs to; without one only the ends
+	 * are known. */
 	char *begins, *fails, *succeeds;
 	/* `lost` (may be NULL): a line that says an established connection is gone. */
 	char *lost;
@@ -73,15 +75,15 @@ struct watch {
 /* ---- steps ---- */
 
 enum step_kind {
-	STEP_START,   /* services in dependency order, at once where nothing forbids it; all conditions honoured */
-	STEP_STOP,    /* SIGTERM, grace period */
-	STEP_KILL,    /* a signal through the engine (SIGKILL unless said) */
+	STEP_START, /* in dependency order; conditions of what was never started are not honoured */
+	STEP_STOP,  /* SIGTERM, grace period */
+	STEP_KILL,  /* a signal through the engine (SIGKILL unless said) */
 	STEP_PAUSE,
 	STEP_UNPAUSE,
 	STEP_RESTART,
-	STEP_REMOVE,  /* removes the container; a later start makes a new one */
-	STEP_WAIT,    /* until a moment has come; fails the world (inconclusive, "never happened") after max */
-	STEP_HOLD,    /* for a time */
+	STEP_REMOVE, /* removes the container; a later start makes a new one */
+	STEP_WAIT,   /* until a moment has come; fails the world (inconclusive, "never happened") after max */
+	STEP_HOLD,   /* for a time */
 	STEP_REQUEST, /* sends one HTTP request; the answer is judged by `respond` */
 };
 
@@ -91,14 +93,15 @@ struct step {
 	struct position position;
 	size_t *services; /* START STOP KILL PAUSE UNPAUSE RESTART REMOVE */
 	size_t service_count;
-	char *signal; /* KILL: "SIGKILL" */
-	struct moment after; /* not before this; kind MOMENT_STEP of the step before, plus 0, when not given */
+	char *signal;        /* KILL: "SIGKILL" */
+	struct moment after; /* not before this; when not given, MOMENT_STEP of the step before */
 	bool has_after;
-	/* WAIT. Without an `after` of its own a state or a line counts since the last step that acts on a service began,
-	 * an event since the last one that acts on its service; attempts are counted from the world's beginning. */
+	/* WAIT. Without an `after` of its own a state or a line counts since the last step that acts on a
+	 * service began, an event since the last one that acts on its service; attempts are counted from the
+	 * world's beginning. */
 	struct moment until;
-	int64_t max_ns;      /* WAIT: 60 s real when not given */
-	int64_t hold_ns;     /* HOLD */
+	int64_t max_ns;  /* WAIT: 60 s real when not given */
+	int64_t hold_ns; /* HOLD */
 	struct {
 		char *method, *path, *body;
 		size_t service;
@@ -130,11 +133,11 @@ struct backoff {
 	int64_t first_ns, cap_ns; /* the gap after attempt 1; the largest gap */
 	double factor;            /* 1: constant */
 	int attempts;             /* exactly so many until `then`; 0: not judged */
-	int64_t then_ns;          /* with `attempts`: the constant gap after the last of them; 0: no attempt at all */
+	int64_t then_ns; /* with `attempts`: the constant gap after the last of them; 0: no attempt at all */
 	bool has_then;
-	int at_least;             /* vacuous unless so many gaps were seen; default 3 */
-	double tolerance;         /* of each expected gap; 0.10 is 10 %, the default */
-	int64_t floor_ns;         /* absolute floor of the tolerance; 20 ms real is the default */
+	int at_least;     /* vacuous unless so many gaps were seen; default 3 */
+	double tolerance; /* of each expected gap; 0.10 is 10 %, the default */
+	int64_t floor_ns; /* absolute floor of the tolerance; 20 ms real is the default */
 };
 
 struct header_rule {
@@ -164,18 +167,19 @@ struct expectation {
 	bool has_after, has_until;
 
 	/* REACH: exactly one of state and number; NEVER and ALWAYS: states; SEQUENCE: states in order */
-	struct strings states; /* a status code is its digits; outcomes of an unanswered poll: "refused", "timeout" … */
+	struct strings states; /* a status code in digits; of an unanswered poll "refused", "timeout" … */
 	int attempt_number;    /* REACH on attempts: the end of attempt n; 0: none */
 	bool has_within;
-	int64_t within_ns;  /* REACH; -1 when within is counted in attempts */
-	int within_steps;   /* REACH: within: { steps: N, of: W }: N attempts of W may begin after `after` */
+	int64_t within_ns; /* REACH; -1 when within is counted in attempts */
+	int within_steps;  /* REACH: within: { steps: N, of: W }: N attempts of W may begin after `after` */
 	int within_watch;
 	struct strings ignore; /* SEQUENCE, ALWAYS: states that do not count */
-	/* NEVER on a log, MATCHES */
+	/* REACH and NEVER on a log, MATCHES */
 	char *pattern;
-	struct range times;  /* MATCHES: default 1.. */
-	/* MATCHES: numbers of the first group, in the order of the lines, must be these (units: plain numbers); a last
-	 * element "..." goes on in the step of the two numbers before it (one number: repeats it). Empty: not judged. */
+	struct range times; /* MATCHES: default 1.. */
+	/* MATCHES: numbers of the first group, in the order of the lines, must be these (units: plain
+	 * numbers); a last element "..." goes on in the step of the two numbers before it (one number:
+	 * repeats it). Empty: not judged. */
 	int64_t *numbers;
 	size_t number_count;
 	bool numbers_repeat;
@@ -191,8 +195,8 @@ struct expectation {
 		int64_t within_ns;
 	} respond;
 	int64_t growth_bytes; /* MEMORY: at most */
-	/* What a document promises: measured and reported, never gating. For REACH a time range, for MATCHES counts, for
-	 * MEMORY bytes, for BACKOFF the sum of all gaps. */
+	/* What a document promises: measured and reported, never gating. For REACH a time range, for MATCHES
+	 * counts, for MEMORY bytes, for BACKOFF the sum of all gaps. */
 	struct range claim;
 	char *claim_text; /* as written */
 };
@@ -207,7 +211,8 @@ struct plan {
 	int64_t timeout_ns; /* of the whole world; 5 min real when not given */
 	struct stack *stack;
 	size_t subject;
-	struct watch *watches; /* the implicit "<service>.log" of every service stand behind the declared ones */
+	struct watch
+	    *watches; /* the implicit "<service>.log" of every service stand behind the declared ones */
 	size_t watch_count;
 	struct step *steps;
 	size_t step_count;
@@ -215,10 +220,11 @@ struct plan {
 	size_t expectation_count;
 };
 
-/* Reads scenario and stack. `speed` > 0 (1: as written). On error NULL; the message has file:line:column and, for an
- * unknown key or name, the nearest known one. `FALSESTART_SPEED` is set for the stack's interpolation. In a pattern
- * `${ms:DURATION}` becomes the duration, divided by the speed, in whole milliseconds (for log lines that say a delay),
- * and `${s:DURATION}` in whole seconds. */
+/* Reads scenario and stack. `speed` > 0 (1: as written). On error NULL; the message has file:line:column and,
+ * for an unknown key or name, the nearest known one. `FALSESTART_SPEED` is set for the stack's interpolation.
+ * In a pattern
+ * `${ms:DURATION}` becomes the duration, divided by the speed, in whole milliseconds (for log lines that say
+ * a delay), and `${s:DURATION}` in whole seconds. */
 struct plan *plan_load(const char *path, double speed, struct err *err) MUST_CHECK;
 void plan_free(struct plan *plan);
 int plan_find_watch(const struct plan *plan, const char *name); /* index or -1 */

@@ -16,13 +16,14 @@
 #define EVERY_VERB "fixtures/scenarios/valid/every-verb/scenario.yaml"
 #define EVERY_STACK_KEY "fixtures/scenarios/valid/every-stack-key/scenario.yaml"
 
-static void load(void **state, const char *path, double speed)
+static const struct plan *load(void **state, const char *path, double speed)
 {
 	struct err err = ERR_INIT;
 	struct plan *plan = plan_load(path, speed, &err);
 	if (!plan)
-		fail_msg("%s", err.message);
+		BUG("%s", err.message);
 	*state = plan;
+	return plan;
 }
 
 static int teardown(void **state)
@@ -69,8 +70,7 @@ static void assert_strings(const struct strings *strings, const char *const *exp
 
 static void test_speed_divides_what_is_not_real(void **state)
 {
-	load(state, EVERY_VERB, 10);
-	const struct plan *plan = *state;
+	const struct plan *plan = load(state, EVERY_VERB, 10);
 	assert_int_equal(plan->timeout_ns, 300 * NS_PER_S);
 	assert_int_equal(step(plan, "hold-18")->hold_ns, 300 * NS_PER_MS);
 	assert_int_equal(step(plan, "wait-4")->max_ns, 2 * NS_PER_S);
@@ -92,8 +92,7 @@ static void test_speed_divides_what_is_not_real(void **state)
 
 static void test_steps(void **state)
 {
-	load(state, EVERY_VERB, 1);
-	const struct plan *plan = *state;
+	const struct plan *plan = load(state, EVERY_VERB, 1);
 	const struct step *first = step(plan, "dependencies");
 	assert_int_equal(first->service_count, 2);
 	assert_int_equal(first->after.kind, MOMENT_WORLD);
@@ -128,8 +127,7 @@ static void test_steps(void **state)
 
 static void test_expectations(void **state)
 {
-	load(state, EVERY_VERB, 1);
-	const struct plan *plan = *state;
+	const struct plan *plan = load(state, EVERY_VERB, 1);
 	const struct expectation *within = expectation(plan, "ready-reach-healthy");
 	assert_int_equal(within->within_ns, -1);
 	assert_int_equal(within->within_steps, 1);
@@ -174,8 +172,7 @@ static void test_expectations(void **state)
 
 static void test_every_log_is_watched(void **state)
 {
-	load(state, EVERY_VERB, 1);
-	const struct plan *plan = *state;
+	const struct plan *plan = load(state, EVERY_VERB, 1);
 	assert_int_equal(plan->watch_count, 4 + plan->stack->service_count);
 	const struct watch *log = &plan->watches[plan_find_watch(plan, "redis.log")];
 	assert_int_equal(log->kind, WATCH_LOG);
@@ -186,8 +183,7 @@ static void test_stack(void **state)
 {
 	unsetenv("FROM_ENV_OR_NOT");
 	unsetenv("LEVEL");
-	load(state, EVERY_STACK_KEY, 2);
-	const struct plan *plan = *state;
+	const struct plan *plan = load(state, EVERY_STACK_KEY, 2);
 	const struct service *app = service(plan, "app");
 	assert_true(plan->stack->egress);
 	assert_texts(app->command, "sh", "-c", "echo \"$HOME\" && exec app --name=\"a b\"");
@@ -217,8 +213,7 @@ static void test_stack(void **state)
 
 static void test_ports(void **state)
 {
-	load(state, EVERY_STACK_KEY, 1);
-	const struct service *app = service(*state, "app");
+	const struct service *app = service(load(state, EVERY_STACK_KEY, 1), "app");
 	static const struct port_mapping expected[] = {
 		{ NULL, 0, 3000, (char *)"tcp" },
 		{ NULL, 8080, 80, (char *)"tcp" },
@@ -241,8 +236,7 @@ static void test_ports(void **state)
 
 static void test_mounts(void **state)
 {
-	load(state, EVERY_STACK_KEY, 1);
-	const struct service *app = service(*state, "app");
+	const struct service *app = service(load(state, EVERY_STACK_KEY, 1), "app");
 	static const struct {
 		enum mount_kind kind;
 		const char *source, *target, *options; /* the source of a bind: how it ends */
@@ -265,18 +259,19 @@ static void test_mounts(void **state)
 		assert_int_equal(mount->read_only, expected[i].read_only);
 		assert_string_equal(
 		    mount->options ? mount->options : "", expected[i].options ? expected[i].options : "");
+		const char *source = mount->source ? mount->source : "";
+		const char *wanted = expected[i].source ? expected[i].source : "";
 		assert_int_equal(!mount->source, !expected[i].source);
 		if (mount->kind == MOUNT_BIND)
-			assert_true(mount->source[0] == '/' && strstr(mount->source, expected[i].source));
-		else if (mount->source)
-			assert_string_equal(mount->source, expected[i].source);
+			assert_true(source[0] == '/' && strstr(source, wanted));
+		else
+			assert_string_equal(source, wanted);
 	}
 }
 
 static void test_start_order(void **state)
 {
-	load(state, EVERY_STACK_KEY, 1);
-	const struct plan *plan = *state;
+	const struct plan *plan = load(state, EVERY_STACK_KEY, 1);
 	size_t order[4], place[4];
 	assert_int_equal(plan->stack->service_count, 4);
 	stack_start_order(plan->stack, order);

@@ -1,9 +1,9 @@
 /*
  * stack: the services of a world, as a compose file describes them.
  *
- * Plain data, made by stack_load() (stack_load.c) and read by everyone else. Every string is owned by the stack and
- * already interpolated; NULL means "not given". What compose allows and falsestart does not support is an error of
- * the loader that names the key, never silently ignored.
+ * Plain data, made by stack_load() (stack_load.c) and read by everyone else. Every string is owned by the
+ * stack and already interpolated; NULL means "not given". What compose allows and falsestart does not support
+ * is an error of the loader that names the key, never silently ignored.
  */
 #ifndef PLAN_STACK_H
 #define PLAN_STACK_H
@@ -34,7 +34,8 @@ struct port_mapping {
 
 struct mount {
 	enum mount_kind { MOUNT_BIND, MOUNT_VOLUME, MOUNT_TMPFS } kind;
-	char *source; /* bind: absolute host path; volume: its name in the stack (NULL: anonymous); tmpfs: NULL */
+	char *source; /* bind: absolute host path; volume: its name in the stack (NULL: anonymous); tmpfs:
+			 NULL */
 	char *target;
 	char *options; /* tmpfs options, or NULL */
 	bool read_only;
@@ -102,8 +103,8 @@ void stack_free(struct stack *stack);
 int stack_find(const struct stack *stack, const char *name);
 /* Value of an environment variable of the service, or NULL. */
 const char *service_environment(const struct service *service, const char *name);
-/* Services in an order in which each comes after what it depends on (the loader has refused cycles). `ret_order` has
- * room for service_count indexes. */
+/* Services in an order in which each comes after what it depends on (the loader has refused cycles).
+ * `ret_order` has room for service_count indexes. */
 void stack_start_order(const struct stack *stack, size_t *ret_order);
 
 #endif
