@@ -4,6 +4,9 @@
 
 #include <stdlib.h>
 
+/* Thirty years: what is added to it does not overflow, whatever a hostile trace says. */
+#define LATENESS_MAX INT64_C(1000000000000000000)
+
 struct stretch {
 	int64_t from_ns, to_ns, worst_ns;
 };
@@ -44,7 +47,7 @@ struct lateness_table *lateness_table_new(const struct trace *trace)
 	for (size_t i = 0; i < table->count; i++) {
 		int64_t to = table->stretches[i].to_ns;
 		table->reach[i] = i > 0 && table->reach[i - 1] > to ? table->reach[i - 1] : to;
-		int64_t worst_ns = table->stretches[i].worst_ns;
+		int64_t worst_ns = table->stretches[i].worst_ns > 0 ? table->stretches[i].worst_ns : 0;
 		table->worst_ns = worst_ns > table->worst_ns ? worst_ns : table->worst_ns;
 		table->sums[i + 1] = saturating_add(table->sums[i], worst_ns);
 	}
@@ -92,7 +95,8 @@ static size_t first_beginning_after(const struct lateness_table *table, int64_t 
 int64_t lateness_within(const struct lateness_table *table, int64_t from_ns, int64_t to_ns)
 {
 	size_t low = first_reaching(table, from_ns), high = first_beginning_after(table, to_ns);
-	return low < high ? table->sums[high] - table->sums[low] : 0;
+	int64_t sum = low < high ? table->sums[high] - table->sums[low] : 0;
+	return sum < LATENESS_MAX ? sum : LATENESS_MAX;
 }
 
 int64_t lateness_worst(const struct lateness_table *table)

@@ -196,7 +196,8 @@ static void judge_never_reached(const struct index *index, struct draft *draft, 
 	if (expectation->has_within && elapsed.low > saturating_add(expectation->within_ns, lateness)) {
 		draft_slack(draft, expectation->within_ns - elapsed.low);
 		/* Enough was seen when the limit, and the host's lateness, were over. */
-		draft->decided_ns = saturating_add(after->at.high, expectation->within_ns + lateness);
+		draft->decided_ns =
+		    saturating_add(saturating_add(after->at.high, expectation->within_ns), lateness);
 		draft_fail(
 		    draft, "never happened: still not %s after %s", buf_string(&waited), buf_string(&since));
 	} else if (index_is_dead_for_good(index, service)) {
