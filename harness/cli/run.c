@@ -218,12 +218,14 @@ static int write_reports(const struct session *session, const struct report *rep
 	report_json(report, &json);
 	report_text(
 	    report, &(struct report_text_options){ .utf8 = true, .verbose = true, .width = 110 }, &text);
-	if (write_one(&junit, session->folder, "junit.xml", session->options.junit, err) < 0 ||
-	    write_one(&json, session->folder, "report.json", session->options.json, err) < 0 ||
-	    write_one(&text, session->folder, "report.txt", NULL, err) < 0)
-		return -1;
+	/* The first error is told, and costs none of the other documents. */
+	int result = write_one(&junit, session->folder, "junit.xml", session->options.junit, err);
+	if (write_one(&json, session->folder, "report.json", session->options.json, err) < 0)
+		result = -1;
+	if (write_one(&text, session->folder, "report.txt", NULL, err) < 0)
+		result = -1;
 	char *latest OWNED = xasprintf("%s/latest", session->options.report);
-	return link_replace(latest, session->folder_name, err);
+	return link_replace(latest, session->folder_name, err) < 0 ? -1 : result;
 }
 
 static void show(const struct session *session, const struct report *report)
@@ -287,6 +289,8 @@ static void release(struct session *session)
 	progress_end(session->progress);
 	engine_close(session->engine);
 	loop_free(session->loop);
+	if (session->folder)
+		rmdir(session->folder); /* of a run that never began; what holds a trace or a report stays */
 	for (size_t i = 0; i < session->selection.count; i++) {
 		if (session->judged)
 			judged_release(&session->judged[i]);
