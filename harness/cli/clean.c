@@ -10,8 +10,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* An engine that was restarted under the runner is back within this. */
-enum { REAP_TRIES = 30 };
+/* An engine that was restarted under the runner is back within REAP_TRIES. And what the runner asked for last
+ * may come into being only after the first look: the engine does it, whether or not anybody waits for the
+ * answer. */
+enum { REAP_TRIES = 30, REAP_LOOKS = 6 };
 static const int64_t REAP_RETRY_NS = 2 * NS_PER_S;
 
 struct clean {
@@ -21,7 +23,8 @@ struct clean {
 	struct cleaning *cleaning;
 	struct engine_call *call;
 	struct timer *timer;
-	int tries_left;
+	int tries_left; /* of the engine's failing */
+	int looks_left; /* of its having done what was asked */
 	struct cleaning_result result;
 };
 
@@ -29,7 +32,8 @@ static void try_again(void *owner);
 
 static void end_try(struct clean *clean)
 {
-	if (!err_is_set(&clean->result.err) || --clean->tries_left <= 0) {
+	int *left = err_is_set(&clean->result.err) ? &clean->tries_left : &clean->looks_left;
+	if (--*left <= 0) {
 		loop_stop(clean->loop);
 		return;
 	}
@@ -68,10 +72,10 @@ static void try_again(void *owner)
 }
 
 /* Removes everything of the run (NULL: of all runs); tells what was removed in *ret_result. */
-static int clean_engine(
-    const char *run, const char *address, int tries, struct cleaning_result *ret_result, struct err *err)
+static int clean_engine(const char *run, const char *address, int tries, int looks,
+    struct cleaning_result *ret_result, struct err *err)
 {
-	struct clean clean = { .run = run, .tries_left = tries, .loop = loop_new() };
+	struct clean clean = { .run = run, .tries_left = tries, .looks_left = looks, .loop = loop_new() };
 	clean.engine = engine_open(clean.loop, address, err);
 	if (!clean.engine) {
 		loop_free(clean.loop);
@@ -134,7 +138,7 @@ int command_clean(int argc, char **argv)
 		return status;
 	struct cleaning_result result = { 0 };
 	struct err err = ERR_INIT;
-	int cleaned_all = clean_engine(options.run, options.engine, 1, &result, &err);
+	int cleaned_all = clean_engine(options.run, options.engine, 1, 1, &result, &err);
 	printf("removed %zu containers, %zu networks, %zu volumes\n", result.containers, result.networks,
 	    result.volumes);
 	return cleaned_all < 0 ? print_error(&err) : EXIT_PASSED;
@@ -159,6 +163,7 @@ int command_reap(int argc, char **argv)
 		return EXIT_PASSED;
 	struct cleaning_result result = { 0 };
 	struct err err = ERR_INIT;
-	return clean_engine(options.run, options.engine, REAP_TRIES, &result, &err) < 0 ? print_error(&err)
-											: EXIT_PASSED;
+	if (clean_engine(options.run, options.engine, REAP_TRIES, REAP_LOOKS, &result, &err) < 0)
+		return print_error(&err);
+	return EXIT_PASSED;
 }

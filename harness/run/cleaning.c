@@ -5,9 +5,10 @@
 
 #include <string.h>
 
-/* A network refuses to go while the engine still takes its last container off it. */
-enum { NETWORK_TRIES = 20 };
-static const int64_t NETWORK_RETRY_NS = 100 * NS_PER_MS;
+/* A network refuses to go while the engine still takes its last container off it, and a container while
+ * somebody else (a reaper, another `clean`) removes it. */
+enum { TRIES = 100 };
+static const int64_t RETRY_NS = 100 * NS_PER_MS;
 
 enum stage { STAGE_CONTAINERS, STAGE_NETWORKS, STAGE_VOLUMES, STAGE_DONE };
 
@@ -26,7 +27,7 @@ struct cleaning {
 	struct removal *removals;
 	size_t removal_count, outstanding;
 	int tries;
-	struct err refusal; /* of the last try of a network */
+	struct err refusal; /* of the last try */
 	struct timer *retry;
 	struct cleaning_result result;
 	cleaning_done *done;
@@ -88,10 +89,10 @@ static void stage_ended(struct cleaning *cleaning)
 		next_stage(cleaning);
 		return;
 	}
-	if (cleaning->stage == STAGE_NETWORKS && ++cleaning->tries < NETWORK_TRIES) {
+	if (++cleaning->tries < TRIES) {
 		cleaning->refusal = (struct err)ERR_INIT;
-		cleaning->retry = timer_start(
-		    cleaning->loop, loop_now_ns(cleaning->loop) + NETWORK_RETRY_NS, retry, cleaning);
+		cleaning->retry =
+		    timer_start(cleaning->loop, loop_now_ns(cleaning->loop) + RETRY_NS, retry, cleaning);
 		return;
 	}
 	if (!err_is_set(&cleaning->result.err))

@@ -344,6 +344,11 @@ bool container_is_quiet(const struct container *container)
 	return !container->call && !container->ending && container_stream_is_drained(container->stream);
 }
 
+void container_mute(struct container *container)
+{
+	container_stream_mute(container->stream);
+}
+
 static void ended(void *owner, json_t *reply, const struct err *err)
 {
 	(void)reply;

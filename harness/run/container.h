@@ -50,6 +50,8 @@ void container_on_event(struct container *container, const json_t *event);
 /* The world is over: kills its process, so that its log comes to an end. Quiet: no call is under way and the
  * log has been read to its end; world_on_quiet() is called whenever that may have come true. */
 void container_end(struct container *container);
+/* Its log is not read any further. */
+void container_mute(struct container *container);
 bool container_is_quiet(const struct container *container);
 /* What else has to know: called after a state change was recorded. */
 typedef void container_changed(void *owner, struct container *container, const char *event);

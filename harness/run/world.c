@@ -12,6 +12,9 @@
 
 /* How long the last lines of the logs may take to arrive once their processes are dead. */
 static const int64_t DRAIN_DEADLINE_NS = 5 * NS_PER_S;
+/* How long the engine may take for what was asked of it before the world ended. Whatever it makes must be
+ * there before the cleaning looks for it. */
+static const int64_t ANSWER_DEADLINE_NS = 60 * NS_PER_S;
 
 const struct plan *world_plan(const struct world *world)
 {
@@ -113,10 +116,11 @@ static void cleaned(void *owner, const struct cleaning_result *result)
 {
 	struct world *world = owner;
 	world->cleaning = NULL;
-	world->outcome.leftover = result->err;
-	if (world->outcome.end == WORLD_COMPLETED)
-		err_wrap(&world->outcome.leftover, "the world of `%s` could not be removed",
-		    world->config.plan->name);
+	if (!err_is_set(&world->outcome.leftover))
+		world->outcome.leftover = result->err;
+	err_wrap(&world->outcome.leftover,
+	    "the world of `%s` could not be removed (`falsestart clean --run %s` tries again)",
+	    world->config.plan->name, world->config.run);
 	world->outcome.took_ns = loop_now_ns(world->config.loop) - world->began_ns;
 	world->config.ended(world->config.owner, world);
 }
@@ -140,6 +144,26 @@ static void tear_down(void *owner)
 	}
 	world->cleaning = cleaning_start(world->config.loop, world->config.engine, world->config.run,
 	    world->identity.number, cleaned, world);
+}
+
+static void answers_are_missing(void *owner)
+{
+	struct world *world = owner;
+	err_set(&world->outcome.leftover, ERR_ENVIRONMENT,
+	    "the engine did not answer within %d s; what it still makes is left to the reaper",
+	    (int)(ANSWER_DEADLINE_NS / NS_PER_S));
+	tear_down(world);
+}
+
+/* Lines that have not come by now will not be missed, but answers will. */
+static void drained(void *owner)
+{
+	struct world *world = owner;
+	world->ending =
+	    timer_start(world->config.loop, world->ended_ns + ANSWER_DEADLINE_NS, answers_are_missing, world);
+	for (size_t i = 0; i < world->config.plan->stack->service_count; i++)
+		container_mute(world->containers[i]);
+	world_on_quiet(world);
 }
 
 /* Nothing is under way any more: no call that could still make something, no log that is still read. */
@@ -176,8 +200,8 @@ void world_finish(struct world *world, enum world_end end)
 	world->watches = NULL;
 	for (size_t i = 0; i < world->config.plan->stack->service_count; i++)
 		container_end(world->containers[i]);
-	world->ending = timer_start(
-	    world->config.loop, is_quiet(world) ? 0 : world->ended_ns + DRAIN_DEADLINE_NS, tear_down, world);
+	world->ending = timer_start(world->config.loop, world->ended_ns + DRAIN_DEADLINE_NS, drained, world);
+	world_on_quiet(world);
 }
 
 void world_fail(struct world *world, const struct err *err)
