@@ -12,6 +12,7 @@ struct tracked {
 	bool happened;
 	int64_t at_ns;    /* when it had certainly happened */
 	int64_t since_ns; /* what began before does not count */
+	int number;       /* attempts seen since `after` has happened */
 };
 
 struct tracker {
@@ -101,8 +102,10 @@ static bool matches(const struct plan *plan, struct tracked *tracked, const stru
 		return event->kind == EVENT_SERVICE && strcmp(event->of, moment->name) == 0 &&
 		       strcmp(event->service.event, moment->what) == 0;
 	case MOMENT_ATTEMPT:
-		return event->kind == EVENT_ATTEMPT && is_of_watch(plan, moment, event) &&
-		       event->attempt.number >= moment->number;
+		if (event->kind != EVENT_ATTEMPT || !is_of_watch(plan, moment, event))
+			return false;
+		tracked->number++;
+		return tracked->number >= moment->number;
 	case MOMENT_STATE:
 		return event->kind == EVENT_SAMPLE && is_of_watch(plan, moment, event) &&
 		       shows_state(event, moment->what);
@@ -155,8 +158,8 @@ void tracker_act(struct tracker *tracker, size_t acting, int64_t now_ns)
 	const struct plan *plan = tracker->plan;
 	for (size_t i = acting + 1; i < plan->step_count; i++) {
 		struct tracked *tracked = tracker->until[i];
-		if (!tracked)
-			continue;
+		if (!tracked || tracked->after)
+			continue; /* the author says since when */
 		enum moment_kind kind = tracked->moment->kind;
 		bool forgets =
 		    kind == MOMENT_STATE || kind == MOMENT_LOG ||

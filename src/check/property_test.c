@@ -43,7 +43,7 @@ static int random_int(int low, int high)
 static struct random_story make_story(void)
 {
 	struct random_story story = { .count = random_int(0, SAMPLES_MAX),
-		.late = random_int(0, 3) ? 0 : random_int(1, 60) };
+		.late = random_int(0, 3) ? 0 : random_int(1, 200) };
 	int at = random_int(0, 60);
 	char state = (char)('a' + random_int(0, 2));
 	for (int i = 0; i < story.count; i++) {
@@ -172,7 +172,7 @@ static enum verdict naive_sequence(const struct random_story *story)
 	size_t plain_length = 0, length = 0;
 	for (int i = 0; i < story->count; i++) {
 		const struct shown *shown = &story->shown[i];
-		if (i > 0 && (shown->from - shown[-1].from > 3 * PERIOD_MS || story->late > PERIOD_MS))
+		if (i > 0 && (shown->from - shown[-1].from > 3 * PERIOD_MS || story->late > 3 * PERIOD_MS))
 			doubtful[length++] = '*';
 		if (shown->state == 'r')
 			continue;

@@ -3,7 +3,7 @@
  *
  * A state that was seen and is not expected fails. A state that is expected and was not seen fails too,
  * unless the polls have a hole at the place where it belongs (no poll for more than three periods, or a host
- * later than a period): then nobody can know. Polls that straddle an edge of the window count on neither side
+ * as late as that): then nobody can know. Polls that straddle an edge of the window count on neither side
  * by themselves; when counting them would make the sequence right, the answer is not known either.
  */
 #include "check/judge.h"
@@ -37,7 +37,8 @@ static bool is_hole(const struct index *index, const struct watch *watch, const 
 	if (watch->kind != WATCH_HTTP || !before)
 		return false;
 	return event->from_ns - before->from_ns > HOLE_PERIODS * watch->every_ns ||
-	       lateness_within(index->lateness, before->from_ns, event->to_ns) > watch->every_ns;
+	       lateness_within(index->lateness, before->from_ns, event->to_ns) >
+		   HOLE_PERIODS * watch->every_ns;
 }
 
 /* The runs of equal states; a run is cut in two where polls are missing, since anything may have been
