@@ -146,14 +146,15 @@ void recorder_add(struct recorder *recorder, struct event event)
 	if (event.kind == EVENT_STEP)
 		event.step.due_ns = since_epoch(recorder, event.step.due_ns);
 	redact_event(recorder, &event);
-	bool written = true;
-	if (event.kind == EVENT_LOG) {
-		recorder->log_bytes += (int64_t)event.log.line.length;
-		written = recorder->log_bytes <= LOG_BYTES_MAX;
-		recorder->dropped += written ? 0 : 1;
-	}
-	if (written)
+	/* Counted as written: a flood of empty lines is a flood. */
+	size_t before = recorder->block.length;
+	bool is_log = event.kind == EVENT_LOG;
+	if (is_log && recorder->log_bytes >= LOG_BYTES_MAX)
+		recorder->dropped++;
+	else
 		trace_write_event(&recorder->block, &event);
+	if (is_log)
+		recorder->log_bytes += (int64_t)(recorder->block.length - before);
 	if (recorder->block.length >= BLOCK_SIZE)
 		flush_block(recorder);
 	if (recorder->listener)

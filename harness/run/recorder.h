@@ -28,8 +28,9 @@ int recorder_close(struct recorder *recorder, struct err *err);
 void recorder_listen(struct recorder *recorder, recorder_listener *listener, void *owner);
 /* The event's times are the loop's; the trace's are counted from the epoch, and never below 0. */
 void recorder_add(struct recorder *recorder, struct event event);
-/* Lines of output beyond LOG_BYTES_MAX of a world are counted, not written. */
+/* Lines of output that would make more than LOG_BYTES_MAX of a world's trace are counted, not written: some
+ * 50,000 lines, and little enough for the judge, who holds the whole trace. */
 int64_t recorder_dropped(const struct recorder *recorder);
-#define LOG_BYTES_MAX (16 * 1024 * 1024)
+#define LOG_BYTES_MAX (8 * 1024 * 1024)
 
 #endif

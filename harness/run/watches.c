@@ -86,6 +86,11 @@ static void on_sample(void *owner, const struct probe_answer *answer)
 			if (read && strlen(read) > STATE_MAX)
 				read[STATE_MAX] = '\0';
 			state = read ? read : STATE_UNREADABLE;
+			if (!read && answer->body_cut) {
+				err = (struct err)ERR_INIT;
+				err_set(&err, ERR_ENVIRONMENT, "the body is longer than %d bytes",
+				    PROBE_BODY_MAX);
+			}
 		}
 	}
 	recorder_add(watching->watches->world->recorder,
