@@ -2,11 +2,13 @@
 
 #include "cli/command.h"
 #include "cli/judging.h"
+#include "cli/selection.h"
 #include "cli/terminal.h"
 #include "report/report.h"
 
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static void print_help(void)
@@ -27,38 +29,63 @@ static const struct event *world_of(const struct trace *trace)
 	return trace->event_count && trace->events[0].kind == EVENT_WORLD ? &trace->events[0] : NULL;
 }
 
-static int judge(const char *scenario, const char *trace_path, bool verbose)
+static double speed_of(const struct trace *trace)
 {
-	struct err err = ERR_INIT;
-	struct judged judged = { 0 };
-	struct plan *plan = plan_load(scenario, 1, &err);
-	if (!plan || judge_file(&judged, plan, trace_path, &err) < 0)
-		goto fail;
-	const struct event *world = world_of(judged.trace);
-	double speed = world ? world->world.speed : 1;
-	if (speed != 1) {
-		judgement_free(judged.judgement);
-		judged.judgement = NULL;
+	const struct event *world = world_of(trace);
+	return world ? world->world.speed : 1;
+}
+
+static struct plan *judge(
+    struct judged *judged, const char *scenario, const char *trace_path, struct err *err)
+{
+	struct plan *plan = plan_load(scenario, 1, err);
+	if (!plan || judge_file(judged, plan, trace_path, err) < 0) {
 		plan_free(plan);
-		if (!(plan = plan_load(scenario, speed, &err)))
-			goto fail;
-		judged.judgement = check(plan, judged.trace);
+		return NULL;
 	}
+	const struct event *world = world_of(judged->trace);
+	if (world && world->world.scenario && strcmp(world->world.scenario, plan->name) != 0) {
+		err_set(err, ERR_INVALID,
+		    "%s was recorded of the scenario `%s`, and %s is `%s`: its verdict would mean nothing",
+		    trace_path, world->world.scenario, scenario, plan->name);
+		plan_free(plan);
+		return NULL;
+	}
+	double speed = speed_of(judged->trace);
+	if (speed == 1)
+		return plan;
+	plan_free(plan);
+	if (!(speed >= SPEED_MIN && speed <= SPEED_MAX)) {
+		err_set(err, ERR_INVALID, "%s: the speed %g is not one of a run (%g to %g)", trace_path,
+		    speed, SPEED_MIN, SPEED_MAX);
+		return NULL;
+	}
+	judgement_free(judged->judgement);
+	judged->judgement = NULL;
+	plan = plan_load(scenario, speed, err);
+	if (plan)
+		judged->judgement = check(plan, judged->trace);
+	return plan;
+}
+
+/* Returns the exit status. */
+static int show(const struct judged *judged, const struct plan *plan, const char *trace_path, bool verbose)
+{
+	const struct event *world = world_of(judged->trace);
+	size_t count = judged->trace->event_count;
 	struct report_result result = { .plan = plan,
-		.trace = judged.trace,
-		.judgement = judged.judgement,
+		.trace = judged->trace,
+		.judgement = judged->judgement,
 		.trace_file = trace_path,
 		.run_id = world ? world->world.run : NULL,
-		.wall_ns = judged.trace->event_count
-			       ? judged.trace->events[judged.trace->event_count - 1].to_ns
-			       : 0 };
+		.wall_ns = count ? judged->trace->events[count - 1].to_ns : 0 };
 	struct report report = { .results = &result,
 		.result_count = 1,
-		.speed = speed,
+		.speed = speed_of(judged->trace),
 		.falsestart_version = FALSESTART_VERSION,
 		.engine_version = world ? world->world.engine : NULL,
 		.wall_ns = result.wall_ns,
-		.lateness_ns = judged.judgement->lateness_ns };
+		.lateness_ns = judged->judgement->lateness_ns };
 	struct buf text CLEANUP(buf_release) = { 0 };
 	report_text(&report,
 	    &(struct report_text_options){ .colour = terminal_has_colour(STDOUT_FILENO),
@@ -67,14 +94,18 @@ static int judge(const char *scenario, const char *trace_path, bool verbose)
 		.width = terminal_width(STDOUT_FILENO) },
 	    &text);
 	fwrite(buf_string(&text), 1, text.length, stdout);
-	int status = report_exit_status(&report);
+	return report_exit_status(&report);
+}
+
+static int judge_and_show(const char *scenario, const char *trace_path, bool verbose)
+{
+	struct err err = ERR_INIT;
+	struct judged judged = { 0 };
+	struct plan *plan = judge(&judged, scenario, trace_path, &err);
+	int status = plan ? show(&judged, plan, trace_path, verbose) : print_error(&err);
 	judged_release(&judged);
 	plan_free(plan);
 	return status;
-fail:
-	judged_release(&judged);
-	plan_free(plan);
-	return print_error(&err);
 }
 
 int command_check(int argc, char **argv)
@@ -98,5 +129,5 @@ int command_check(int argc, char **argv)
 	}
 	if (argc - optind != 2)
 		return usage_error("check", "check takes a scenario and a trace, in this order");
-	return judge(argv[optind], argv[optind + 1], verbose);
+	return judge_and_show(argv[optind], argv[optind + 1], verbose);
 }

@@ -38,7 +38,7 @@ static int parse_speed(const char *text, double *ret_speed)
 	char *end;
 	errno = 0;
 	double speed = strtod(text, &end);
-	if (errno || end == text || *end || !isfinite(speed) || speed < 0.01 || speed > 1000)
+	if (errno || end == text || *end || !isfinite(speed) || speed < SPEED_MIN || speed > SPEED_MAX)
 		return -1;
 	*ret_speed = speed;
 	return 0;

@@ -8,6 +8,10 @@
 
 #include <stddef.h>
 
+/* What a story may be told faster by. */
+#define SPEED_MIN 0.01
+#define SPEED_MAX 1000.0
+
 struct selection {
 	struct plan **plans;
 	size_t count;
