@@ -72,13 +72,15 @@ static void on_line(void *owner, const struct engine_log_line *line)
 	if (line->engine_stamp_ns > stream->last_stamp_ns)
 		stream->last_stamp_ns = line->engine_stamp_ns;
 	const struct engine_clock *clock = stream->world->config.clock;
-	int64_t written_ns = engine_clock_loop_ns(clock, line->engine_stamp_ns);
-	if (world_is_over(stream->world) && written_ns > stream->world->ended_ns)
+	int64_t read_ns = engine_clock_loop_ns(clock, line->engine_stamp_ns);
+	int64_t lag_ns =
+	    line->engine_stamp_ns - line_stamp_ns(line->text, line->length, line->engine_stamp_ns);
+	if (world_is_over(stream->world) && read_ns - lag_ns > stream->world->ended_ns)
 		return; /* last words of a process that the teardown kills */
 	struct event event = {
 		.kind = EVENT_LOG,
-		.from_ns = written_ns - clock->error_ns,
-		.to_ns = written_ns + clock->error_ns,
+		.from_ns = read_ns - lag_ns - clock->error_ns,
+		.to_ns = read_ns + clock->error_ns,
 		.of = stream->service->name,
 		.log = { .output = (int)line->output,
 		    .cut = line->cut,

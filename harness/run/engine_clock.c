@@ -1,7 +1,5 @@
 #include "run/engine_clock.h"
 
-#include "base/duration.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +25,29 @@ int64_t rfc3339_parse_ns(const char *text)
 		return *rest == '+' ? ns - ahead : ns + ahead;
 	}
 	return strcmp(rest, "Z") == 0 ? ns : -1;
+}
+
+/* "2026-11-23T17:00:00.123Z" or with an offset: 24 to 35 bytes, with at least three digits of a second's
+ * fraction. */
+enum { LINE_STAMP_MIN = 24, LINE_STAMP_MAX = 35, FRACTION_AT = 19, FRACTION_MIN = 3 };
+
+int64_t line_stamp_ns(const char *line, size_t length, int64_t engine_stamp_ns)
+{
+	char text[LINE_STAMP_MAX + 1];
+	size_t start = length > 0 && strchr("[\"'(", line[0]) ? 1 : 0, size = 0;
+	while (
+	    start + size < length && size < LINE_STAMP_MAX && strchr("0123456789-+:.TZ", line[start + size]))
+		size++;
+	if (size < LINE_STAMP_MIN)
+		return engine_stamp_ns;
+	memcpy(text, line + start, size);
+	text[size] = '\0';
+	if (text[FRACTION_AT] != '.' || strspn(text + FRACTION_AT + 1, "0123456789") < FRACTION_MIN)
+		return engine_stamp_ns;
+	int64_t stamp_ns = rfc3339_parse_ns(text);
+	if (stamp_ns < 0 || stamp_ns > engine_stamp_ns || engine_stamp_ns - stamp_ns > LINE_STAMP_LAG_NS)
+		return engine_stamp_ns;
+	return stamp_ns;
 }
 
 static int64_t wall_ns(void)

@@ -8,6 +8,7 @@
 #ifndef RUN_ENGINE_CLOCK_H
 #define RUN_ENGINE_CLOCK_H
 
+#include "base/duration.h"
 #include "base/err.h"
 #include "engine/engine.h"
 #include "loop/loop.h"
@@ -29,5 +30,18 @@ int64_t engine_clock_stamp_ns(const struct engine_clock *clock, int64_t loop_ns)
 
 /* "2026-11-23T17:00:00.123456789Z" as nanoseconds since 1970; -1 if it is not such a time. */
 int64_t rfc3339_parse_ns(const char *text);
+
+/*
+ * The engine stamps a line of output when it reads it, and under load it reads late (by 200 ms and more while
+ * it starts containers, measured on 20.10). Most applications begin a line with a time of their own, on the
+ * same machine's clock: the line was written not before the one and not after the other. Returns the
+ * application's stamp (since 1970) where the line begins with an RFC 3339 time of a millisecond or better,
+ * optionally in brackets or quotes, that lies not more than LINE_STAMP_LAG_NS before the engine's; else the
+ * engine's.
+ */
+int64_t line_stamp_ns(const char *line, size_t length, int64_t engine_stamp_ns);
+#define LINE_STAMP_LAG_NS (10 * NS_PER_S)
+/* What such a stamp is precise to. */
+#define LINE_STAMP_GRAIN_NS NS_PER_MS
 
 #endif

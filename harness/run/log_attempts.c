@@ -1,6 +1,7 @@
 #include "run/log_attempts.h"
 
 #include "base/pattern.h"
+#include "run/engine_clock.h"
 
 struct log_attempts {
 	const struct watch *watch;
@@ -56,13 +57,20 @@ static bool line_matches(struct pattern *pattern, const struct event *line)
 	       pattern_match(pattern, line->log.line.bytes, line->log.line.length) == PATTERN_MATCH;
 }
 
+/* When the line was written: its own stamp, to a millisecond, where it has one. */
+static int64_t written_ns(const struct event *line)
+{
+	int64_t latest_ns = line->from_ns + LINE_STAMP_GRAIN_NS;
+	return latest_ns < line->to_ns ? latest_ns : line->to_ns;
+}
+
 static void end_attempt(
     struct log_attempts *attempts, const struct event *line, const char *outcome, struct event *ret_event)
 {
 	*ret_event = (struct event){
 		.kind = EVENT_ATTEMPT,
 		.from_ns = attempts->began ? attempts->began_ns : attempts->last_ns,
-		.to_ns = line->to_ns,
+		.to_ns = written_ns(line),
 		.of = attempts->watch->name,
 		.attempt = { .number = ++attempts->number,
 		    .outcome = outcome,
@@ -72,7 +80,7 @@ static void end_attempt(
 	if (ret_event->from_ns > ret_event->to_ns)
 		ret_event->from_ns = ret_event->to_ns;
 	attempts->began = false;
-	attempts->last_ns = line->to_ns;
+	attempts->last_ns = ret_event->to_ns;
 }
 
 bool log_attempts_feed(struct log_attempts *attempts, const struct event *line, struct event *ret_event)
@@ -86,11 +94,13 @@ bool log_attempts_feed(struct log_attempts *attempts, const struct event *line, 
 		return true;
 	}
 	if (line_matches(attempts->lost, line)) {
+		/* Stamps are as coarse as an attempt is short: the loss must not come after the attempt it
+		 * leads to. */
 		*ret_event = (struct event){ .kind = EVENT_LOST,
 			.from_ns = line->from_ns,
-			.to_ns = line->to_ns,
+			.to_ns = line->from_ns,
 			.of = attempts->watch->name };
-		attempts->last_ns = line->to_ns;
+		attempts->last_ns = line->from_ns;
 		return true;
 	}
 	if (line_matches(attempts->begins, line)) {
