@@ -71,7 +71,7 @@ static void on_line(void *owner, const struct engine_log_line *line)
 	struct container_stream *stream = owner;
 	if (line->engine_stamp_ns > stream->last_stamp_ns)
 		stream->last_stamp_ns = line->engine_stamp_ns;
-	const struct engine_clock *clock = stream->world->config.clock;
+	struct engine_clock *clock = stream->world->config.clock;
 	int64_t read_ns = engine_clock_loop_ns(clock, line->engine_stamp_ns);
 	int64_t lag_ns =
 	    line->engine_stamp_ns - line_stamp_ns(line->text, line->length, line->engine_stamp_ns);

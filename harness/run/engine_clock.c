@@ -62,8 +62,10 @@ int engine_clock_init(struct engine_clock *clock, struct loop *loop, bool local,
 {
 	int64_t answered_ns = loop_now_ns(loop);
 	*clock = (struct engine_clock){ .loop = loop, .local = local };
-	if (local)
+	if (local) {
+		clock->offset_ns = loop_now_ns(loop) - wall_ns();
 		return 0;
+	}
 	const char *text = json_string_value(json_object_get(info, "SystemTime"));
 	int64_t stamp = text ? rfc3339_parse_ns(text) : -1;
 	if (stamp < 0)
@@ -75,19 +77,28 @@ int engine_clock_init(struct engine_clock *clock, struct loop *loop, bool local,
 	return 0;
 }
 
-static int64_t offset_ns(const struct engine_clock *clock)
+/* Reading two clocks one after the other is off by what lies between; less than this is no movement of
+ * theirs. */
+static const int64_t OFFSET_GRAIN_NS = 500 * NS_PER_US;
+
+static int64_t offset_ns(struct engine_clock *clock)
 {
-	return clock->local ? loop_now_ns(clock->loop) - wall_ns() : clock->offset_ns;
+	if (!clock->local)
+		return clock->offset_ns;
+	int64_t offset_ns = loop_now_ns(clock->loop) - wall_ns();
+	if (llabs(offset_ns - clock->offset_ns) > OFFSET_GRAIN_NS)
+		clock->offset_ns = offset_ns;
+	return clock->offset_ns;
 }
 
-int64_t engine_clock_loop_ns(const struct engine_clock *clock, int64_t engine_stamp_ns)
+int64_t engine_clock_loop_ns(struct engine_clock *clock, int64_t engine_stamp_ns)
 {
 	int64_t now = loop_now_ns(clock->loop);
 	int64_t ns = engine_stamp_ns + offset_ns(clock);
 	return ns < now ? ns : now;
 }
 
-int64_t engine_clock_stamp_ns(const struct engine_clock *clock, int64_t loop_ns)
+int64_t engine_clock_stamp_ns(struct engine_clock *clock, int64_t loop_ns)
 {
 	return loop_ns - offset_ns(clock);
 }

@@ -16,7 +16,7 @@
 struct engine_clock {
 	struct loop *loop;
 	bool local;
-	int64_t offset_ns; /* monotonic minus wall, when not local */
+	int64_t offset_ns; /* monotonic minus wall */
 	int64_t error_ns;
 };
 
@@ -24,9 +24,9 @@ struct engine_clock {
 int engine_clock_init(struct engine_clock *clock, struct loop *loop, bool local, const json_t *info,
     int64_t asked_ns, struct err *err) MUST_CHECK;
 /* The loop's time of an engine stamp (nanoseconds since 1970); never later than now. */
-int64_t engine_clock_loop_ns(const struct engine_clock *clock, int64_t engine_stamp_ns);
+int64_t engine_clock_loop_ns(struct engine_clock *clock, int64_t engine_stamp_ns);
 /* The engine stamp of a moment of the loop. */
-int64_t engine_clock_stamp_ns(const struct engine_clock *clock, int64_t loop_ns);
+int64_t engine_clock_stamp_ns(struct engine_clock *clock, int64_t loop_ns);
 
 /* "2026-11-23T17:00:00.123456789Z" as nanoseconds since 1970; -1 if it is not such a time. */
 int64_t rfc3339_parse_ns(const char *text);

@@ -18,7 +18,7 @@ struct world;
 struct world_config {
 	struct loop *loop;
 	struct engine *engine;
-	const struct engine_clock *clock;
+	struct engine_clock *clock;
 	const struct plan *plan;
 	const struct redactor *redactor;
 	const char *run; /* run id */

@@ -86,6 +86,17 @@ static void test_numbers(void **state)
 	expect_verdict(&story, "{ id: x, of: gateway.log, matches: 'retry (\\w+)', numbers: [1, 3, ...] }",
 	    VERDICT_FAIL, "number 3 is 3, expected 5");
 
+	/* …and is followed only as far as there are lines. */
+	story = RETRIES("retry 1");
+	end(&story, 9 * S, "completed");
+	expect_verdict(&story, "{ id: x, of: gateway.log, matches: 'retry (\\w+)', numbers: [1, 3, ...] }",
+	    VERDICT_PASS, "");
+	story = RETRIES("retry 1");
+	end(&story, 9 * S, "completed");
+	expect_verdict(&story,
+	    "{ id: x, of: gateway.log, matches: 'retry (\\w+)', numbers: [1, 3, ...], times: 2.. }",
+	    VERDICT_FAIL, "1 line matches, expected 2 or more");
+
 	story = RETRIES("retry 1", "retry two");
 	end(&story, 9 * S, "completed");
 	expect_verdict(&story, ONE_TWO, VERDICT_FAIL, "number 2 is `two`, expected 2");
