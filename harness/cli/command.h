@@ -11,6 +11,7 @@ enum exit_status {
 	EXIT_ENVIRONMENT = 3, /* engine, image, agent */
 	EXIT_INCONCLUSIVE = 4,
 	EXIT_NOTHING = 5, /* nothing was selected */
+	EXIT_HUNG_UP = 129,
 	EXIT_INTERRUPTED = 130,
 	EXIT_TERMINATED = 143,
 };

@@ -149,6 +149,13 @@ static void on_done(void *owner, const struct err *err)
 	loop_stop(session->loop);
 }
 
+static int interruption_status(int signal_number)
+{
+	return signal_number == SIGTERM  ? EXIT_TERMINATED
+	       : signal_number == SIGHUP ? EXIT_HUNG_UP
+					 : EXIT_INTERRUPTED;
+}
+
 static void on_signal(void *owner, int signal_number)
 {
 	struct session *session = owner;
@@ -161,7 +168,22 @@ static void on_signal(void *owner, int signal_number)
 		return;
 	}
 	/* The reaper sees the pipe break and cleans up. */
-	_exit(signal_number == SIGTERM ? EXIT_TERMINATED : EXIT_INTERRUPTED);
+	_exit(interruption_status(signal_number));
+}
+
+/* Under nohup(1) a terminal that is hung up is none of our business. */
+static bool is_ignored(int signal_number)
+{
+	struct sigaction action;
+	return sigaction(signal_number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+static void heed_signals(struct session *session, void (*heed)(void *owner, int signal_number))
+{
+	loop_on_signal(session->loop, SIGINT, heed, session);
+	loop_on_signal(session->loop, SIGTERM, heed, session);
+	if (!is_ignored(SIGHUP))
+		loop_on_signal(session->loop, SIGHUP, heed, session);
 }
 
 static int run_worlds(struct session *session, struct err *err)
@@ -191,11 +213,9 @@ static int run_worlds(struct session *session, struct err *err)
 	session->runner = runner_start(&config, err);
 	if (!session->runner)
 		return -1;
-	loop_on_signal(session->loop, SIGINT, on_signal, session);
-	loop_on_signal(session->loop, SIGTERM, on_signal, session);
+	heed_signals(session, on_signal);
 	loop_run(session->loop);
-	loop_on_signal(session->loop, SIGINT, NULL, NULL);
-	loop_on_signal(session->loop, SIGTERM, NULL, NULL);
+	heed_signals(session, NULL);
 	return 0;
 }
 
@@ -279,7 +299,7 @@ static int report_on(struct session *session, int argc, char **argv)
 	if (err_is_set(&session->failure) && report_totals(&report).environment == 0)
 		status = print_error(&session->failure);
 	if (session->signal_number)
-		status = session->signal_number == SIGTERM ? EXIT_TERMINATED : EXIT_INTERRUPTED;
+		status = interruption_status(session->signal_number);
 	return status;
 }
 
