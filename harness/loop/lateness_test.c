@@ -95,11 +95,35 @@ static void test_a_stall_is_seen_once(void **state)
 	assert_true(best_ns < STALL_NS - PERIOD_NS);
 }
 
+/* The end of a stall is told at once, before the timer that it held up has run. */
+static void stall_and_flush(void *owner)
+{
+	struct fixture *fixture = owner;
+	stall(fixture);
+	lateness_flush(fixture->lateness);
+	loop_stop(fixture->loop);
+}
+
+static void test_flush(void **state)
+{
+	struct fixture *fixture = *state;
+	fixture->lateness = lateness_start(fixture->loop, PERIOD_NS, 1000 * NS_PER_S, report, fixture);
+	fixture->stall =
+	    timer_start(fixture->loop, loop_now_ns(fixture->loop) + 3 * NS_PER_MS, stall_and_flush, fixture);
+	loop_run(fixture->loop);
+	assert_int_equal(fixture->count, 1);
+	assert_true(fixture->reports[0].worst_ns >= STALL_NS - PERIOD_NS);
+	lateness_flush(fixture->lateness);
+	assert_int_equal(fixture->count, 2);
+	assert_int_equal(fixture->reports[1].from_ns, fixture->reports[0].to_ns);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_windows_follow_each_other, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_stall_is_seen_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_flush, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

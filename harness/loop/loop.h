@@ -76,6 +76,8 @@ void loop_on_signal(
 struct lateness;
 struct lateness *lateness_start(struct loop *loop, int64_t period_ns, int64_t window_ns,
     void (*report)(void *owner, int64_t from_ns, int64_t to_ns, int64_t worst_ns), void *owner) MUST_CHECK;
+/* Reports the window under way now, a timer that is overdue at this very moment included. */
+void lateness_flush(struct lateness *lateness);
 void lateness_stop(struct lateness *lateness);
 
 #endif

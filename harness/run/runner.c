@@ -114,6 +114,7 @@ static int start_world(struct runner *runner, size_t index, struct err *err)
 		.run = runner->config.run,
 		.number = (int)index + 1,
 		.trace_path = runner->config.trace_paths[index],
+		.lateness = runner->lateness,
 		.engine_version = runner_engine_version(runner),
 		.started_at = runner->config.started_at,
 		.heard = world_heard,

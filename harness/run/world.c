@@ -190,6 +190,8 @@ void world_finish(struct world *world, enum world_end end)
 {
 	if (world->over)
 		return;
+	if (world->config.lateness)
+		lateness_flush(world->config.lateness);
 	world->over = true;
 	world->outcome.end = end;
 	world->ended_ns = loop_now_ns(world->config.loop);
