@@ -84,12 +84,12 @@ static void doubt_absence(const struct index *index, struct draft *draft)
 	}
 }
 
-static void finish(struct draft *draft, struct finding *finding)
+static void finish(struct draft *draft, double speed, struct finding *finding)
 {
 	evidence_sort(&draft->evidence);
 	finding->expectation = draft->expectation;
 	finding->verdict = draft->verdict;
-	finding->claim = claim_compare(draft, &finding->claim_measured);
+	finding->claim = claim_compare(draft, speed, &finding->claim_measured);
 	finding->expected = buf_steal(&draft->expected);
 	finding->actual = buf_steal(&draft->actual);
 	finding->reason = buf_steal(&draft->reason);
@@ -172,7 +172,7 @@ struct judgement *check(const struct plan *plan, const struct trace *trace)
 		judge(&index, &draft);
 		doubt(&index, &draft);
 		doubt_absence(&index, &draft);
-		finish(&draft, &judgement->findings[i]);
+		finish(&draft, plan->speed, &judgement->findings[i]);
 	}
 	judge_world(&index, judgement, &reason);
 	judgement->reason = buf_steal(&reason);

@@ -2,6 +2,8 @@
 #include "check/judge.h"
 
 #include <inttypes.h>
+#include <math.h>
+#include <string.h>
 
 static void add_figure(const struct draft *draft, struct interval figure, struct buf *out)
 {
@@ -24,7 +26,33 @@ static void add_figure(const struct draft *draft, struct interval figure, struct
 	}
 }
 
-enum claim_result claim_compare(const struct draft *draft, char **ret_text)
+static int64_t times_speed(int64_t ns, double speed)
+{
+	return ns == INT64_MAX ? ns : llround((double)ns * speed);
+}
+
+/* A document speaks of its own story: a time that was told `speed` times faster is shown as it would have
+ * been, beside what it was. */
+static void add_told_time(const struct draft *draft, struct interval figure, double speed, struct buf *out)
+{
+	struct interval told = { .low = times_speed(figure.low, speed),
+		.high = times_speed(figure.high, speed) };
+	add_figure(draft, told, out);
+	buf_add_string(out, " (");
+	add_figure(draft, figure, out);
+	buf_addf(out, " at speed %g)", speed);
+}
+
+/* Durations that are `real` are not divided by the speed. */
+static bool is_told_faster(const struct draft *draft, double speed)
+{
+	enum expectation_kind kind = draft->expectation->kind;
+	const char *words = draft->expectation->claim_text;
+	bool is_time = kind == EXPECT_REACH || kind == EXPECT_BACKOFF || kind == EXPECT_RESPOND;
+	return is_time && speed != 1 && !(words && strstr(words, "real"));
+}
+
+enum claim_result claim_compare(const struct draft *draft, double speed, char **ret_text)
 {
 	const struct range *claim = &draft->expectation->claim;
 	struct interval range = { .low = claim->low, .high = claim->high };
@@ -36,7 +64,10 @@ enum claim_result claim_compare(const struct draft *draft, char **ret_text)
 		return CLAIM_NONE;
 	if (draft->has_claimed || (draft->has_measured && !in_steps)) {
 		struct interval figure = draft->has_claimed ? draft->claimed : draft->measured;
-		add_figure(draft, figure, &text);
+		if (is_told_faster(draft, speed))
+			add_told_time(draft, figure, speed, &text);
+		else
+			add_figure(draft, figure, &text);
 		switch (interval_inside(figure, range)) {
 		case ANSWER_YES:
 			result = CLAIM_HOLDS;

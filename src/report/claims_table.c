@@ -7,7 +7,7 @@
 enum { COLUMN_WHERE, COLUMN_SAYS, COLUMN_MEASURED, COLUMN_HOLDS, COLUMN_COUNT };
 
 static const char *const heads[COLUMN_COUNT] = { "what the documents claim", "says", "measured", "holds?" };
-static const size_t most_columns[COLUMN_COUNT] = { 36, 16, 22, 8 };
+static const size_t most_columns[COLUMN_COUNT] = { 36, 16, 32, 8 };
 
 #define INDENT 2
 /* The last column, the author's words, is left out when fewer columns remain for it. */
