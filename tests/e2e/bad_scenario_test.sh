@@ -1,3 +1,4 @@
+#!/bin/sh
 # What is wrong with a scenario is said before anything is made: where, what, and what would be right. No engine is
 # there, so that a run that gets as far as one says something else.
 # shellcheck source=tests/e2e/lib.sh

@@ -1,3 +1,4 @@
+#!/bin/sh
 # Traces that were recorded are judged again, whole, cut and changed. A cut trace never makes a scenario pass that did
 # not, and what passed while it was cut short is not said to have been completed.
 # shellcheck source=tests/e2e/lib.sh

@@ -1,3 +1,4 @@
+#!/bin/sh
 # The runner is killed at every request it makes to the engine, one after the other: whatever the moment, the reaper
 # leaves nothing behind, and reports of earlier runs stay as they were.
 # shellcheck source=tests/e2e/lib.sh

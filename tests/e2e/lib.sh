@@ -52,6 +52,7 @@ finish() {
 }
 
 leave() {
+	unproxy
 	for child in $children; do
 		kill -KILL "$child" 2>/dev/null
 	done
@@ -126,13 +127,19 @@ expect() {
 	"$@" || fail "not so: $*"
 }
 
+# block_of NAME: what the newest text report says of a world, from its heading to the next one's.
+block_of() {
+	awk -v name="$1" '/^(pass|FAIL|inconclusive) /{ mine = $2 == name } mine' "$reports/latest/report.txt"
+}
+
 # expect_verdict NAME VERDICT: of a world, by the newest report.
 expect_verdict() {
 	checks=$((checks + 1))
 	verdict=$(jq -r --arg name "$1" '.results[] | select(.scenario == $name).verdict' "$reports/latest/report.json")
 	[ "$verdict" = "$2" ] && return
 	fail "the verdict of $1 is $verdict instead of $2"
-	show "$reports/latest/report.txt" 60
+	block_of "$1" >"$work/block"
+	show "$work/block"
 }
 
 # The runs that left a folder of reports: their ids are the last part of its name.
@@ -192,7 +199,7 @@ proxy() {
 }
 
 unproxy() {
-	[ -z "${proxy:-}" ] || kill -KILL -- "-$proxy" 2>/dev/null
+	[ -z "${proxy:-}" ] || kill -KILL "-$proxy" 2>/dev/null
 	proxy=
 	rm -f "$work/e"
 }

@@ -1,3 +1,4 @@
+#!/bin/sh
 # Engines that are not there, or not for us.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -1,3 +1,4 @@
+#!/bin/sh
 # The command line of `run`, as far as it shows in what is run and written.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -1,3 +1,4 @@
+#!/bin/sh
 # The runner dies, or is told to end, while the engine still works on a request of it: what comes into being after
 # everybody has stopped waiting is removed all the same.
 # shellcheck source=tests/e2e/lib.sh
