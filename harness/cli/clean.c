@@ -71,25 +71,31 @@ static void try_again(void *owner)
 	clean->call = engine_negotiate(clean->engine, negotiated, clean);
 }
 
-/* Removes everything of the run (NULL: of all runs); tells what was removed in *ret_result. */
-static int clean_engine(const char *run, const char *address, int tries, int looks,
-    struct cleaning_result *ret_result, struct err *err)
+static void clean_close(struct clean *clean)
 {
-	struct clean clean = { .run = run, .tries_left = tries, .looks_left = looks, .loop = loop_new() };
-	clean.engine = engine_open(clean.loop, address, err);
-	if (!clean.engine) {
-		loop_free(clean.loop);
-		return -1;
-	}
-	try_again(&clean);
-	loop_run(clean.loop);
-	engine_close(clean.engine);
-	loop_free(clean.loop);
-	*ret_result = clean.result;
-	if (!err_is_set(&clean.result.err))
+	engine_close(clean->engine);
+	loop_free(clean->loop);
+}
+
+/* `run` NULL: all runs. */
+static int clean_open(struct clean *clean, const char *run, const char *address, struct err *err)
+{
+	*clean = (struct clean){ .run = run, .loop = loop_new() };
+	clean->engine = engine_open(clean->loop, address, err);
+	if (clean->engine)
 		return 0;
-	*err = clean.result.err;
+	loop_free(clean->loop);
 	return -1;
+}
+
+/* Returns the exit status; clean->result tells what was removed. */
+static int clean_engine(struct clean *clean, int tries, int looks)
+{
+	clean->tries_left = tries;
+	clean->looks_left = looks;
+	try_again(clean);
+	loop_run(clean->loop);
+	return err_is_set(&clean->result.err) ? print_error(&clean->result.err) : EXIT_PASSED;
 }
 
 struct clean_options {
@@ -136,12 +142,15 @@ int command_clean(int argc, char **argv)
 		"too.",
 		&status) < 0)
 		return status;
-	struct cleaning_result result = { 0 };
+	struct clean clean;
 	struct err err = ERR_INIT;
-	int cleaned_all = clean_engine(options.run, options.engine, 1, 1, &result, &err);
-	printf("removed %zu containers, %zu networks, %zu volumes\n", result.containers, result.networks,
-	    result.volumes);
-	return cleaned_all < 0 ? print_error(&err) : EXIT_PASSED;
+	if (clean_open(&clean, options.run, options.engine, &err) < 0)
+		return print_error(&err);
+	status = clean_engine(&clean, 1, 1);
+	printf("removed %zu containers, %zu networks, %zu volumes\n", clean.result.containers,
+	    clean.result.networks, clean.result.volumes);
+	clean_close(&clean);
+	return status;
 }
 
 int command_reap(int argc, char **argv)
@@ -159,11 +168,12 @@ int command_reap(int argc, char **argv)
 	signal(SIGTERM, SIG_IGN); /* whoever ends the runner's process group means the runner */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
-	if (reaper_await(STDIN_FILENO) == 0)
-		return EXIT_PASSED;
-	struct cleaning_result result = { 0 };
+	/* Found while the runner has it: an engine that is being restarted has no socket to be found by. */
+	struct clean clean;
 	struct err err = ERR_INIT;
-	if (clean_engine(options.run, options.engine, REAP_TRIES, REAP_LOOKS, &result, &err) < 0)
+	if (clean_open(&clean, options.run, options.engine, &err) < 0)
 		return print_error(&err);
-	return EXIT_PASSED;
+	status = reaper_await(STDIN_FILENO) == 0 ? EXIT_PASSED : clean_engine(&clean, REAP_TRIES, REAP_LOOKS);
+	clean_close(&clean);
+	return status;
 }

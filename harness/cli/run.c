@@ -30,6 +30,7 @@ struct session {
 	struct judged *judged;
 	struct report_result *results;
 	struct err failure; /* the run did not happen */
+	bool has_leftover;  /* something of it is still on the engine */
 	int64_t began_ns;
 	int signal_number;
 	size_t signals;
@@ -124,6 +125,10 @@ static void on_world_ended(void *owner, size_t index, const struct world_outcome
 	const struct plan *plan = session->selection.plans[index];
 	struct judged *judged = &session->judged[index];
 	struct err err = ERR_INIT;
+	if (err_is_set(&outcome->leftover)) {
+		print_error(&outcome->leftover);
+		session->has_leftover = true;
+	}
 	if (judge_file(judged, plan, session->trace_paths[index], &err) < 0) {
 		if (!err_is_set(&session->failure))
 			session->failure = err;
@@ -137,8 +142,6 @@ static void on_world_ended(void *owner, size_t index, const struct world_outcome
 		.run_id = session->run_id,
 		.wall_ns = outcome->took_ns };
 	progress_world_ended(session->progress, index, verdict_names[judged->judgement->verdict]);
-	if (err_is_set(&outcome->leftover))
-		print_error(&outcome->leftover);
 }
 
 static void on_done(void *owner, const struct err *err)
@@ -221,15 +224,6 @@ static int run_worlds(struct session *session, struct err *err)
 
 /* ---- afterwards ---- */
 
-static int write_one(
-    const struct buf *document, const char *folder, const char *name, const char *copy, struct err *err)
-{
-	char *path OWNED = xasprintf("%s/%s", folder, name);
-	if (file_replace(path, document, err) < 0)
-		return -1;
-	return copy ? file_replace(copy, document, err) : 0;
-}
-
 static int write_reports(const struct session *session, const struct report *report, struct err *err)
 {
 	struct buf junit CLEANUP(buf_release) = { 0 }, json CLEANUP(buf_release) = { 0 };
@@ -238,14 +232,30 @@ static int write_reports(const struct session *session, const struct report *rep
 	report_json(report, &json);
 	report_text(
 	    report, &(struct report_text_options){ .utf8 = true, .verbose = true, .width = 110 }, &text);
+	const struct {
+		const char *name;
+		const struct buf *contents;
+		const char *copy;
+	} documents[] = {
+		{ "junit.xml", &junit, session->options.junit },
+		{ "report.json", &json, session->options.json },
+		{ "report.txt", &text, NULL },
+	};
 	/* The first error is told, and costs none of the other documents. */
-	int result = write_one(&junit, session->folder, "junit.xml", session->options.junit, err);
-	if (write_one(&json, session->folder, "report.json", session->options.json, err) < 0)
-		result = -1;
-	if (write_one(&text, session->folder, "report.txt", NULL, err) < 0)
-		result = -1;
+	int result = 0;
+	for (size_t i = 0; i < ARRAY_LENGTH(documents); i++) {
+		char *path OWNED = xasprintf("%s/%s", session->folder, documents[i].name);
+		if (file_replace(path, documents[i].contents, err) < 0)
+			result = -1;
+	}
+	/* `latest` leads to reports that are whole. */
 	char *latest OWNED = xasprintf("%s/latest", session->options.report);
-	return link_replace(latest, session->folder_name, err) < 0 ? -1 : result;
+	if (result == 0)
+		result = link_replace(latest, session->folder_name, err);
+	for (size_t i = 0; i < ARRAY_LENGTH(documents); i++)
+		if (documents[i].copy && file_replace(documents[i].copy, documents[i].contents, err) < 0)
+			result = -1;
+	return result;
 }
 
 static void show(const struct session *session, const struct report *report)
@@ -290,14 +300,17 @@ static int report_on(struct session *session, int argc, char **argv)
 		.lateness_ns = runner_lateness_ns(session->runner),
 	};
 	struct err err = ERR_INIT;
-	int status = err_is_set(&session->failure) ? EXIT_ENVIRONMENT : report_exit_status(&report);
+	int status = report_exit_status(&report);
+	/* What was seen to fail has failed, whatever became of the engine afterwards. */
+	if (status != EXIT_FAILED && (err_is_set(&session->failure) || session->has_leftover))
+		status = EXIT_ENVIRONMENT;
 	if (report.result_count > 0) {
 		show(session, &report);
 		if (write_reports(session, &report, &err) < 0)
 			status = print_error(&err);
 	}
 	if (err_is_set(&session->failure) && report_totals(&report).environment == 0)
-		status = print_error(&session->failure);
+		print_error(&session->failure);
 	if (session->signal_number)
 		status = interruption_status(session->signal_number);
 	return status;
