@@ -1,9 +1,9 @@
 /*
  * buf: a growing byte string with a stated maximum.
  *
- * Always NUL-terminated once anything was added, so that `bytes` can be printed; NULs inside are allowed. What goes
- * past `max` is dropped and `cut` is set: a buffer of outside data never grows without bound and never lies about
- * being whole. `{0}` with max 0 means "no maximum", for data this program makes itself.
+ * Always NUL-terminated once anything was added, so that `bytes` can be printed; NULs inside are allowed.
+ * What goes past `max` is dropped and `cut` is set: a buffer of outside data never grows without bound and
+ * never lies about being whole. `{0}` with max 0 means "no maximum", for data this program makes itself.
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
@@ -37,8 +37,8 @@ char *buf_steal(struct buf *buf);
 
 /* A JSON string literal of the bytes, quotes included; bytes that are not valid UTF-8 become U+FFFD. */
 void buf_add_json_string(struct buf *buf, const char *bytes, size_t length);
-/* The bytes with control characters as \xNN, \n as "\n": safe to show on a terminal. At most `most` bytes of input,
- * then "…". */
+/* The bytes with control characters as \xNN, \n as "\n": safe to show on a terminal. At most `most` bytes of
+ * input, then "…". */
 void buf_add_visible(struct buf *buf, const char *bytes, size_t length, size_t most);
 
 #endif

@@ -54,27 +54,32 @@ int duration_parse(const char *text, int64_t *ret_ns, struct err *err)
 	do {
 		double value = parse_number(&cursor);
 		if (isnan(value))
-			return err_set(err, ERR_INVALID, "`%.40s` is not a duration; write a number with a unit, "
-							 "as in 250ms, 1.5s or 1m30s",
+			return err_set(err, ERR_INVALID,
+			    "`%.40s` is not a duration; write a number with a unit, "
+			    "as in 250ms, 1.5s or 1m30s",
 			    text);
 		size_t length = strspn(cursor, "abcdefghijklmnopqrstuvwxyz");
 		if (length == 0)
-			return err_set(err, ERR_INVALID, "`%.40s` has no unit; write one of ns, us, ms, s, m, h, "
-							 "as in %.20ss or %.20sms",
+			return err_set(err, ERR_INVALID,
+			    "`%.40s` has no unit; write one of ns, us, ms, s, m, h, "
+			    "as in %.20ss or %.20sms",
 			    text, text, text);
 		const struct unit *unit = find_unit(cursor, length);
 		if (!unit)
-			return err_set(err, ERR_INVALID, "`%.40s`: no unit is called `%.*s`; the units are ns, us, "
-							 "ms, s, m, h",
+			return err_set(err, ERR_INVALID,
+			    "`%.40s`: no unit is called `%.*s`; the units are ns, us, "
+			    "ms, s, m, h",
 			    text, (int)length, cursor);
 		if (last && unit->ns >= last->ns)
-			return err_set(err, ERR_INVALID, "`%.40s`: larger units come first, as in 1m30s", text);
+			return err_set(
+			    err, ERR_INVALID, "`%.40s`: larger units come first, as in 1m30s", text);
 		total += value * (double)unit->ns;
 		last = unit;
 		cursor += length;
 	} while (*cursor);
 	if (total > 9e18)
-		return err_set(err, ERR_INVALID, "`%.40s` is longer than a duration can be (292 years)", text);
+		return err_set(
+		    err, ERR_INVALID, "`%.40s` is longer than a duration can be (292 years)", text);
 	*ret_ns = llround(total);
 	return 0;
 }

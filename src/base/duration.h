@@ -1,5 +1,6 @@
 /*
- * duration: lengths of time as people write them. In the program a duration is int64 nanoseconds, `_ns` in its name.
+ * duration: lengths of time as people write them. In the program a duration is int64 nanoseconds, `_ns` in
+ * its name.
  */
 #ifndef BASE_DURATION_H
 #define BASE_DURATION_H
@@ -13,8 +14,8 @@
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_S INT64_C(1000000000)
 
-/* "250ms", "1.5s", "1m30s", "2h"; units ns us ms s m h are obligatory, largest first; no sign, no blank. The whole
- * text must be used. Error messages name the text and the units; they carry no position. */
+/* "250ms", "1.5s", "1m30s", "2h"; units ns us ms s m h are obligatory, largest first; no sign, no blank. The
+ * whole text must be used. Error messages name the text and the units; they carry no position. */
 int duration_parse(const char *text, int64_t *ret_ns, struct err *err) MUST_CHECK;
 
 #define DURATION_TEXT_MAX 32

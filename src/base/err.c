@@ -97,7 +97,8 @@ void bug_at(const char *file, int line, const char *format, ...)
 	va_start(arguments, format);
 	fprintf(stderr, "falsestart: bug at %s:%d: ", file, line);
 	vfprintf(stderr, format, arguments);
-	fputs("\nThis is a defect of falsestart; please report it with the command and the scenario.\n", stderr);
+	fputs("\nThis is a defect of falsestart; please report it with the command and the scenario.\n",
+	    stderr);
 	va_end(arguments);
 	abort();
 }

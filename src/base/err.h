@@ -1,10 +1,11 @@
 /*
  * err: what went wrong, owned by the caller.
  *
- * A `struct err` lives on the caller's stack, is passed as the last parameter and is untouched on success. The
- * first error wins: setting an error that is already set does nothing, so that the cause is not hidden by its
- * consequences. On the way up, err_wrap() puts context in front of the message. A finished message can be printed
- * as it stands: what was tried, on what, what happened, what to do. A NULL err is allowed and ignored.
+ * A `struct err` lives on the caller's stack, is passed as the last parameter and is untouched on success.
+ * The first error wins: setting an error that is already set does nothing, so that the cause is not hidden by
+ * its consequences. On the way up, err_wrap() puts context in front of the message. A finished message can be
+ * printed as it stands: what was tried, on what, what happened, what to do. A NULL err is allowed and
+ * ignored.
  */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
@@ -34,14 +35,15 @@ struct err {
 };
 
 /* Nothing set yet. */
-#define ERR_INIT \
-	{ \
+#define ERR_INIT                 \
+	{                        \
 		.kind = ERR_NONE \
 	}
 
-/* Sets *err unless it is set already. Always returns -1, so that `return err_set(…)` reads well. A message longer
- * than ERR_MESSAGE_MAX is cut and ends in "...". */
-int err_set(struct err *err, enum err_kind kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Sets *err unless it is set already. Always returns -1, so that `return err_set(…)` reads well. A message
+ * longer than ERR_MESSAGE_MAX is cut and ends in "...". */
+int err_set(struct err *err, enum err_kind kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 int err_vset(struct err *err, enum err_kind kind, const char *format, va_list arguments)
     __attribute__((format(printf, 3, 0)));
 
@@ -66,6 +68,7 @@ const char *err_format(const struct err *err, char *buffer, size_t size);
 
 /* A broken invariant of this program: says where and aborts, in release builds too. */
 #define BUG(...) bug_at(__FILE__, __LINE__, __VA_ARGS__)
-_Noreturn void bug_at(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));
+_Noreturn void bug_at(const char *file, int line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

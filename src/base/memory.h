@@ -1,9 +1,9 @@
 /*
  * memory: allocation that cannot fail (it aborts), ownership that is visible.
  *
- * A variable that owns something is declared with a cleanup attribute and handed over with steal_ptr(). Arrays that
- * grow are a pointer and a count beside each other in their struct; array_push() keeps the capacity a power of two,
- * so that no third member is needed.
+ * A variable that owns something is declared with a cleanup attribute and handed over with steal_ptr().
+ * Arrays that grow are a pointer and a count beside each other in their struct; array_push() keeps the
+ * capacity a power of two, so that no third member is needed.
  */
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
@@ -33,12 +33,12 @@ static inline void free_pointer(void *pointer)
 #define CLEANUP(function) __attribute__((cleanup(function)))
 
 /* Takes the value out of an owning variable, leaving NULL. */
-#define steal_ptr(pointer) \
-	({ \
+#define steal_ptr(pointer)                                       \
+	({                                                       \
 		__typeof__(&(pointer)) stolen_from = &(pointer); \
-		__typeof__(pointer) stolen = *stolen_from; \
-		*stolen_from = NULL; \
-		stolen; \
+		__typeof__(pointer) stolen = *stolen_from;       \
+		*stolen_from = NULL;                             \
+		stolen;                                          \
 	})
 
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))

@@ -23,8 +23,8 @@ struct pattern *pattern_compile(const char *expression, struct err *err)
 	if (!code) {
 		char reason[160];
 		pcre2_get_error_message(error, (PCRE2_UCHAR *)reason, sizeof(reason));
-		err_set(err, ERR_INVALID, "the pattern `%.120s` is not valid at character %zu: %s", expression,
-		    (size_t)offset + 1, reason);
+		err_set(err, ERR_INVALID, "the pattern `%.120s` is not valid at character %zu: %s",
+		    expression, (size_t)offset + 1, reason);
 		return NULL;
 	}
 	struct pattern *pattern = xcalloc(1, sizeof(*pattern));
@@ -52,7 +52,8 @@ void pattern_free(struct pattern *pattern)
 
 enum pattern_result pattern_match(struct pattern *pattern, const char *text, size_t length)
 {
-	int count = pcre2_match(pattern->code, (PCRE2_SPTR)text, length, 0, 0, pattern->match, pattern->limits);
+	int count =
+	    pcre2_match(pattern->code, (PCRE2_SPTR)text, length, 0, 0, pattern->match, pattern->limits);
 	if (count >= 0)
 		return PATTERN_MATCH;
 	return count == PCRE2_ERROR_NOMATCH ? PATTERN_NO_MATCH : PATTERN_LIMIT;

@@ -1,4 +1,5 @@
-/* utf8: how long the valid sequence at the start of some bytes is (RFC 3629: no surrogates, no overlong forms). */
+/* utf8: how long the valid sequence at the start of some bytes is (RFC 3629: no surrogates, no overlong
+ * forms). */
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
 

@@ -30,8 +30,9 @@ struct finding {
 	/* The events that decided it: indexes into trace.events, at most EVIDENCE_MAX, in order. */
 	size_t *evidence;
 	size_t evidence_count;
-	/* The figure itself, for statistics over runs: ns, count or bytes, as an interval. Of a REACH within steps:
-	 * the count of attempts; of NEVER and ALWAYS: the violations; of BACKOFF: the sum of the gaps. */
+	/* The figure itself, for statistics over runs: ns, count or bytes, as an interval. Of a REACH within
+	 * steps: the count of attempts; of NEVER and ALWAYS: the violations; of BACKOFF: the sum of the gaps.
+	 */
 	bool has_measured;
 	int64_t measured_low, measured_high;
 	enum claim_result claim;

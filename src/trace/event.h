@@ -1,10 +1,11 @@
 /*
  * event: what a trace is made of.
  *
- * A trace is NDJSON: one flat JSON object a line, in the order of arrival, times in nanoseconds on one monotonic clock
- * that is 0 when the world began. Every observation is an interval: what it says happened not before `from_ns` and not
- * after `to_ns`. The first line is the world, the last one the end; a trace without its last line was cut short.
- * docs/trace.md lists every kind with its fields; the version in the first line grows when a reader would misread.
+ * A trace is NDJSON: one flat JSON object a line, in the order of arrival, times in nanoseconds on one
+ * monotonic clock that is 0 when the world began. Every observation is an interval: what it says happened not
+ * before `from_ns` and not after `to_ns`. The first line is the world, the last one the end; a trace without
+ * its last line was cut short. docs/trace.md lists every kind with its fields; the version in the first line
+ * grows when a reader would misread.
  *
  * Strings are borrowed: from the caller when writing, from the reader's arena when reading.
  */
@@ -41,24 +42,24 @@ struct text {
 struct event {
 	enum event_kind kind;
 	int64_t from_ns, to_ns;
-	/* Who: the step's id, the service's name, the watch's name; "" where there is only one. For EVENT_LOG the
-	 * service's name (its watch is "<service>.log"). */
+	/* Who: the step's id, the service's name, the watch's name; "" where there is only one. For EVENT_LOG
+	 * the service's name (its watch is "<service>.log"). */
 	const char *of;
 	union {
 		struct {
 			int version;
 			double speed;
 			const char *scenario, *file, *run, *world;
-			const char *started_at; /* wall clock, RFC 3339: for people only */
+			const char *started_at;       /* wall clock, RFC 3339: for people only */
 			const char *engine, *harness; /* versions */
 			int64_t seed;
 		} world;
 		struct {
-			const char *action;  /* "start", "stop", "wait", … */
-			const char *target;  /* services, comma-separated, or "" */
-			int64_t due_ns;      /* when it should have begun; from - due is how late it was */
-			bool done;           /* false: given up (a wait that never ended, an engine call that failed) */
-			const char *detail;  /* why, when not done */
+			const char *action; /* "start", "stop", "wait", … */
+			const char *target; /* services, comma-separated, or "" */
+			int64_t due_ns;     /* when it should have begun; from - due is how late it was */
+			bool done; /* false: given up (a wait that never ended, an engine call that failed) */
+			const char *detail; /* why, when not done */
 		} step;
 		struct {
 			const char *event; /* one of service_events[] */
@@ -70,8 +71,9 @@ struct event {
 		struct {
 			const char *outcome; /* "answered", "refused", "reset", "timeout", … */
 			int status;          /* 0 unless answered */
-			const char *state;   /* result of the jq expression; the status in digits when there is none; the
-			                        outcome when not answered; "unreadable" when the expression failed */
+			const char *state; /* result of the jq expression; the status in digits when there is
+					      none; the outcome when not answered; "unreadable" when the
+					      expression failed */
 			const char *detail;
 		} sample;
 		struct {

@@ -14,13 +14,13 @@ void trace_write_event(struct buf *out, const struct event *event);
 struct trace {
 	struct event *events;
 	size_t event_count;
-	bool complete; /* the last line is EVENT_END */
+	bool complete;             /* the last line is EVENT_END */
 	struct trace_arena *arena; /* owns the strings */
 };
 
-/* Reads NDJSON. A last line that was cut in the middle is dropped (complete is false then); anything else that is
- * wrong is an error with file:line:column. Unknown keys are skipped (a newer writer may add some); an unknown kind is
- * an error; a newer version is an error that says which falsestart reads it. */
+/* Reads NDJSON. A last line that was cut in the middle is dropped (complete is false then); anything else
+ * that is wrong is an error with file:line:column. Unknown keys are skipped (a newer writer may add some); an
+ * unknown kind is an error; a newer version is an error that says which falsestart reads it. */
 struct trace *trace_read(const char *bytes, size_t length, const char *file, struct err *err) MUST_CHECK;
 void trace_free(struct trace *trace);
 
