@@ -21,9 +21,12 @@ while [ "$moment" -le "$requests" ]; do
 	proxy --at "$moment" --signal KILL
 	run 60 run -q --report "$reports" --engine "unix://$work/e" "$work/polite.yaml"
 	expect_status 137
-	expect_nothing_left 30
+	expect_engine_clean 30
 	moment=$((moment + 1))
 done
+
+topic "all of them, once the reapers have gone"
+expect_nothing_left 30
 
 topic "reports of the first run"
 for folder in "$work"/before/*-*; do

@@ -29,16 +29,19 @@ while [ "$moment" -le "$requests" ]; do
 	run 60 run -q --report "$reports" --engine "unix://$work/e" "$work/polite.yaml"
 	expect_status "$ends_with"
 	# Told to end, it cleans by itself: nothing is left when it has ended.
-	expect_nothing_left 3
+	expect_engine_clean 1
 	expect_no_text "$err" 'could not be'
 
 	topic "$signal twice at $(echo "$moments" | sed -n "${moment}p")"
 	proxy --at "$moment" --signal "$signal" --twice
 	run 60 run -q --report "$reports" --engine "unix://$work/e" "$work/polite.yaml"
 	expect_status "$ends_with"
-	expect_nothing_left 30
+	expect_engine_clean 30
 	moment=$((moment + 1))
 done
+
+topic "all of them, once the reapers have gone"
+expect_nothing_left 30
 
 topic "a world that is interrupted is reported, as inconclusive"
 scenario long polite - <<'END'
