@@ -1,7 +1,8 @@
 /*
  * engine_proxy SOCKET ENGINE [WHAT]…: a unix socket in front of the engine's, for accidents at exact moments.
  *
- *   --at N         the moment: the Nth request of all connections (default: never)
+ *   --at N         the moment: the Nth request of all connections (default: never). Those of reapers do not
+ * count: the one of a run before may still be looking
  *   --signal NAME  at the moment, before the request is passed on, the process that made it gets the signal
  * KILL, TERM, INT or HUP
  *   --twice        and again with its next request
@@ -69,16 +70,30 @@ static bool is_request(const char *bytes, size_t size)
 	return false;
 }
 
-static void signal_peer(const struct proxy *proxy, int client)
+static pid_t peer_of(int client)
 {
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
-	if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid > 1)
-		kill(peer.pid, proxy->signal_number);
+	return getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
+}
+
+static bool is_reaper(pid_t pid)
+{
+	static const char reaper[] = "falsestart\0reap";
+	char path[64], line[sizeof(reaper)] = "";
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	FILE *file = fopen(path, "r");
+	size_t size = file ? fread(line, 1, sizeof(line), file) : 0;
+	if (file)
+		fclose(file);
+	return size == sizeof(reaper) && memcmp(line, reaper, sizeof(reaper)) == 0;
 }
 
 static void on_request(struct proxy *proxy, int client, const char *bytes, size_t size)
 {
+	pid_t peer = peer_of(client);
+	if (is_reaper(peer))
+		return;
 	long number = atomic_fetch_add(proxy->requests, 1) + 1;
 	const char *end = memchr(bytes, '\r', size);
 	char line[512];
@@ -87,8 +102,8 @@ static void on_request(struct proxy *proxy, int client, const char *bytes, size_
 	    write(STDOUT_FILENO, line, (size_t)length < sizeof(line) ? (size_t)length : sizeof(line) - 1) < 0)
 		die("standard output");
 	if (proxy->at && (number == proxy->at || (proxy->twice && number == proxy->at + 1)) &&
-	    proxy->signal_number)
-		signal_peer(proxy, client);
+	    proxy->signal_number && peer > 1)
+		kill(peer, proxy->signal_number);
 	if (number != proxy->at)
 		return;
 	if (proxy->vanish) {
