@@ -1,6 +1,7 @@
 #include "engine/call.h"
 
 #include "base/duration.h"
+#include "base/number.h"
 #include "engine/json_text.h"
 
 #include <stdio.h>
@@ -58,10 +59,11 @@ const char *engine_api_version(const struct engine *engine)
 /* "1.41" as 1041; 0 if it is no version. */
 static int version_number(const char *text)
 {
-	int major, minor, used = 0;
-	if (sscanf(text, "%3d.%3d%n", &major, &minor, &used) != 2 || text[used] || major < 0 || minor < 0)
+	int64_t major, minor;
+	if (number_scan(&text, 0, 999, &major) < 0 || *text++ != '.' ||
+	    number_parse(text, 0, 999, &minor) < 0)
 		return 0;
-	return major * 1000 + minor;
+	return (int)(major * 1000 + minor);
 }
 
 /* `check` of GET /version: settles on a version, or says why there is none. */
