@@ -1,7 +1,9 @@
 /* What the engine's events mean: the truth about a container's life, written into the trace. */
 #include "base/duration.h"
+#include "base/number.h"
 #include "run/container_private.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +42,7 @@ static void inspected(void *owner, json_t *reply, const struct err *err)
 	if (err || container->state != CONTAINER_RUNNING)
 		return; /* It has died meanwhile, or the next start asks again. */
 	json_decref(container->network_settings);
+	container->pid = (pid_t)json_integer_value(json_object_get(json_object_get(reply, "State"), "Pid"));
 	container->network_settings = json_incref(json_object_get(reply, "NetworkSettings"));
 	container_stream_reach(container->stream, container);
 	if (container->changed)
@@ -69,7 +72,8 @@ static void on_start(struct container *container, const json_t *event)
 static void on_die(struct container *container, const json_t *event)
 {
 	const char *code = attribute(event, "exitCode");
-	int exit_code = code ? atoi(code) : -1;
+	int64_t number = -1;
+	int exit_code = code && number_parse(code, 0, INT_MAX, &number) == 0 ? (int)number : -1;
 	bool asked = container->asked == ASKED_STOP || container->asked == ASKED_KILL ||
 		     container->asked == ASKED_RESTART || container->asked == ASKED_REMOVE;
 	const char *what = container->out_of_memory         ? "oom-killed"

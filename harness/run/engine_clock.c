@@ -1,6 +1,7 @@
 #include "run/engine_clock.h"
 
-#include <stdio.h>
+#include "base/number.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -18,11 +19,13 @@ int64_t rfc3339_parse_ns(const char *text)
 			ns += (*rest - '0') * unit;
 	}
 	if (*rest == '+' || *rest == '-') {
-		int hours, minutes;
-		if (sscanf(rest + 1, "%2d:%2d", &hours, &minutes) != 2)
+		bool is_ahead = *rest++ == '+';
+		int64_t hours, minutes;
+		if (number_scan(&rest, 0, 23, &hours) < 0 || *rest++ != ':' ||
+		    number_parse(rest, 0, 59, &minutes) < 0)
 			return -1;
-		int64_t ahead = ((int64_t)hours * 60 + minutes) * 60 * NS_PER_S;
-		return *rest == '+' ? ns - ahead : ns + ahead;
+		int64_t offset_ns = (hours * 60 + minutes) * 60 * NS_PER_S;
+		return is_ahead ? ns - offset_ns : ns + offset_ns;
 	}
 	return strcmp(rest, "Z") == 0 ? ns : -1;
 }
@@ -38,6 +41,9 @@ int64_t line_stamp_ns(const char *line, size_t length, int64_t engine_stamp_ns)
 	while (
 	    start + size < length && size < LINE_STAMP_MAX && strchr("0123456789-+:.TZ", line[start + size]))
 		size++;
+	/* "STAMP: what happened" */
+	if (size > 0 && line[start + size - 1] == ':')
+		size--;
 	if (size < LINE_STAMP_MIN)
 		return engine_stamp_ns;
 	memcpy(text, line + start, size);

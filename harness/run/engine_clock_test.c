@@ -23,6 +23,12 @@ static void test_rfc3339(void **state)
 		{ "2026-11-23T17:00:00", -1 },
 		{ "2026-11-23 17:00:00Z", -1 },
 		{ "2026-11-23T17:00:00+0100", -1 },
+		{ "2026-11-23T17:00:00+01:00x", -1 },
+		{ "2026-11-23T17:00:00+-1:00", -1 },
+		{ "2026-11-23T17:00:00+ 1:00", -1 },
+		{ "2026-11-23T17:00:00+24:00", -1 },
+		{ "2026-11-23T17:00:00-01:60", -1 },
+		{ "2026-11-23T17:00:00+", -1 },
 		{ "2026-11-23T17:00:00Zx", -1 },
 		{ "", -1 },
 	};
@@ -45,6 +51,8 @@ static void test_line_stamp(void **state)
 	expect_stamp("[1970-01-01T00:01:39.750Z] x", engine_ns, 99750 * NS_PER_MS);
 	expect_stamp("1970-01-01T01:01:39.750+01:00 x", engine_ns, 99750 * NS_PER_MS);
 	expect_stamp("1970-01-01T00:01:39.750123Z", engine_ns, 99750123 * NS_PER_US);
+	expect_stamp("1970-01-01T00:01:39.750Z: x", engine_ns, 99750 * NS_PER_MS);
+	expect_stamp("1970-01-01T01:01:39.750+01:00: x", engine_ns, 99750 * NS_PER_MS);
 	/* Too coarse, no time, in the future, too long ago, another format: the engine's word. */
 	expect_stamp("1970-01-01T00:01:39Z x", engine_ns, engine_ns);
 	expect_stamp("1970-01-01T00:01:39.75Z xxxxx", engine_ns, engine_ns);
