@@ -9,6 +9,7 @@
 #define ENGINE_DOCKER_FIXTURE_H
 
 #include "base/buf.h"
+#include "base/number.h"
 #include "engine/testing.h"
 
 #include <archive.h>
@@ -17,11 +18,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define NAME_MAX_LENGTH 96
@@ -116,24 +120,43 @@ static inline int make_tar(const struct file *files, size_t count)
 	return fd;
 }
 
-/* Runs a command; its first line in `line`. */
-static inline void run_command(const char *command, char *line, size_t size)
+/* Runs a program that must succeed; the first word it says in `ret_word`. False: there is no such program. */
+static inline bool run_program(const char *const argv[], char *ret_word, size_t size)
 {
-	FILE *pipe = popen(command, "r");
-	assert_non_null(pipe);
-	if (!fgets(line, (int)size, pipe))
-		line[0] = '\0';
-	assert_int_equal(pclose(pipe), 0);
-	line[strcspn(line, " \n")] = '\0';
+	int ends[2];
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	posix_spawn_file_actions_t actions;
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+	pid_t pid;
+	int failure = posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	close(ends[1]);
+	FILE *output = fdopen(ends[0], "r");
+	assert_non_null(output);
+	if (!fgets(ret_word, (int)size, output))
+		ret_word[0] = '\0';
+	fclose(output);
+	if (failure == ENOENT)
+		return false;
+	assert_int_equal(failure, 0);
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	ret_word[strcspn(ret_word, " \n")] = '\0';
+	return true;
 }
 
 static inline void build_actor(struct fixture *fixture)
 {
-	char line[128];
-	char *command OWNED = xasprintf("cc=$(command -v musl-gcc || command -v gcc) && "
-					"$cc -static -Os -s -o %s/actor fixtures/engine/actor.c",
-	    fixture->folder);
-	run_command(command, line, sizeof(line));
+	char word[128];
+	char *actor OWNED = xasprintf("%s/actor", fixture->folder);
+	const char *argv[] = { "musl-gcc", "-static", "-Os", "-s", "-o", actor, "fixtures/engine/actor.c",
+		NULL };
+	if (run_program(argv, word, sizeof(word)))
+		return;
+	argv[0] = "gcc";
+	assert_true(run_program(argv, word, sizeof(word)));
 }
 
 /* What `docker save` would write, of one layer with one program. */
@@ -148,9 +171,8 @@ static inline int make_image_tar(struct fixture *fixture)
 	};
 	int layer = make_tar(contents, ARRAY_LENGTH(contents));
 	char *layer_path OWNED = xasprintf("/proc/%d/fd/%d", (int)getpid(), layer);
-	char *command OWNED = xasprintf("sha256sum %s", layer_path);
 	char digest[128];
-	run_command(command, digest, sizeof(digest));
+	assert_true(run_program((const char *[]){ "sha256sum", layer_path, NULL }, digest, sizeof(digest)));
 	char *config OWNED =
 	    xasprintf("{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Entrypoint\":"
 		      "[\"/actor\"],\"Labels\":{\"" LABEL "\":\"%s\"}},\"rootfs\":{\"type\":\"layers\","
@@ -264,8 +286,9 @@ static inline json_t *of_the_dead(json_t *list)
 		json_t *labels = json_object_get(object, "Labels");
 		const char *name = json_string_value(json_object_get(labels, LABEL));
 		const char *dash = name ? strrchr(name, '-') : NULL;
-		int pid = dash ? atoi(dash + 1) : 0;
-		if (pid > 0 && kill(pid, 0) < 0 && errno == ESRCH)
+		int64_t pid;
+		if (dash && number_parse(dash + 1, 1, INT_MAX, &pid) == 0 && kill((pid_t)pid, 0) < 0 &&
+		    errno == ESRCH)
 			json_array_append(left, object);
 	}
 	return left;
