@@ -53,11 +53,10 @@ static void sift_down(struct timers *timers, struct timer *timer)
 	place(timers, index, timer);
 }
 
-static void take_out(struct timers *timers, struct timer *timer)
+static void take_out(struct timers *timers, size_t index)
 {
-	size_t index = timer->index;
 	struct timer *last = timers->heap[--timers->count];
-	if (last == timer)
+	if (index == timers->count)
 		return;
 	place(timers, index, last);
 	sift_up(timers, last);
@@ -92,7 +91,7 @@ static void alarm_rang(uv_timer_t *alarm)
 	timers->firing = true;
 	while (timers->count > 0 && timers->heap[0]->at_ns <= now_ns) {
 		struct timer *timer = timers->heap[0];
-		take_out(timers, timer);
+		take_out(timers, 0);
 		void (*fire)(void *owner) = timer->fire;
 		void *owner = timer->owner;
 		free(timer);
@@ -128,7 +127,7 @@ void timer_cancel(struct timer *timer)
 		return;
 	struct loop *loop = timer->loop;
 	bool was_next = timer->index == 0;
-	take_out(&loop->timers, timer);
+	take_out(&loop->timers, timer->index);
 	free(timer);
 	if (was_next)
 		set_alarm(loop);
