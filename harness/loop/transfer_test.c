@@ -57,8 +57,8 @@ static int setup(void **state)
 	fixture->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t size = sizeof(address);
-	bind(fixture->listener, (struct sockaddr *)&address, size);
-	getsockname(fixture->listener, (struct sockaddr *)&address, &size);
+	assert_int_equal(bind(fixture->listener, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(getsockname(fixture->listener, (struct sockaddr *)&address, &size), 0);
 	fixture->port = ntohs(address.sin_port);
 	*state = fixture;
 	return 0;

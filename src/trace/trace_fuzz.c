@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		BUG("what was written cannot be read: %d:%d: %s", err.line, err.column, err.message);
 	write_all(&again, second);
 	if (second->event_count != first->event_count || second->complete != first->complete ||
-	    text.length != again.length || memcmp(text.bytes, again.bytes, text.length) != 0)
+	    text.length != again.length || memcmp(buf_string(&text), buf_string(&again), text.length) != 0)
 		BUG("written, read and written again gives something else");
 	trace_free(first);
 	trace_free(second);
