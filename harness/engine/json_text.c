@@ -52,7 +52,10 @@ json_t *json_text_parse(const char *bytes, size_t length, struct err *err)
 {
 	const size_t flags = JSON_DECODE_ANY | JSON_ALLOW_NUL;
 	json_error_t error;
-	json_t *value = json_loadb(bytes ? bytes : "", length, flags, &error);
+	/* Nothing may come without a pointer. */
+	if (!bytes)
+		bytes = "";
+	json_t *value = json_loadb(bytes, length, flags, &error);
 	if (!value && json_error_code(&error) == json_error_numeric_overflow) {
 		struct buf held CLEANUP(buf_release) = { 0 };
 		hold_integers(&held, bytes, length);

@@ -21,7 +21,8 @@ char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2), ma
 
 /* Grows an array of *count elements by one zeroed element and returns it; *items may move. */
 void *array_grow(void *items_pointer, size_t *count, size_t element_size);
-#define array_push(items, count) ((__typeof__(*(items)) *)array_grow(&(items), &(count), sizeof(*(items))))
+#define array_push(items, count) \
+	((__typeof__(*(items)) *)array_grow(&(items), &(count), sizeof(__typeof__(*(items)))))
 
 static inline void free_pointer(void *pointer)
 {

@@ -33,9 +33,13 @@ static void count_attempts(
 	const struct event *before = NULL;
 	for (size_t i = 0; i < series->count && !steps->success; i++) {
 		const struct event *event = series_event(index, series, i);
-		if (event->to_ns < after->at.low)
+		if (event->to_ns < after->at.low) {
 			before = event;
-		if (event->kind != EVENT_ATTEMPT || event->to_ns < after->at.low)
+			continue;
+		}
+		if (before && is_success(before))
+			break; /* what comes later belongs to a later loss */
+		if (event->kind != EVENT_ATTEMPT)
 			continue;
 		/* Where the beginning was not seen it lies somewhere after the end of the attempt before. */
 		int64_t began_latest = event->attempt.began_known ? event->from_ns : event->to_ns;
@@ -112,7 +116,7 @@ static void judge_no_success(
 	const char *watch = index->plan->watches[draft->expectation->within_watch].name;
 	size_t client = index->plan->watches[draft->expectation->within_watch].service;
 	int64_t limit = draft->expectation->within_steps;
-	if (steps->count.low >= limit) {
+	if (steps->last && steps->count.low >= limit) {
 		draft_slack(draft, limit - steps->count.low - 1);
 		draft->decided_ns = steps->last->to_ns;
 		draft_fail(draft, "%lld attempt%s of %s began after %s and none connected; the last, %d, %s",
@@ -123,7 +127,7 @@ static void judge_no_success(
 	} else if (!index_is_closed(index)) {
 		draft_inconclusive(
 		    draft, "no attempt of %s had connected when %s", watch, index_open_reason(index));
-	} else if (steps->count.high >= limit) {
+	} else if (steps->last && steps->count.high >= limit) {
 		draft_inconclusive(draft, "attempt %d of %s failed, but may have begun before %s",
 		    steps->last->attempt.number, watch, since);
 	} else {

@@ -174,7 +174,7 @@ static void draw_state(struct states *states, size_t to)
 
 static void states_change(struct states *states, int64_t at_ns, const char *state)
 {
-	state = state && *state ? state : "?";
+	state = *state ? state : "?";
 	if (strcmp(state, states->state) == 0)
 		return;
 	draw_state(states, lane_cell(&states->lane, at_ns));
@@ -218,7 +218,8 @@ static void print_samples(struct timeline *timeline, const char *name)
 	for (size_t i = 0; i < trace->event_count; i++) {
 		const struct event *event = &trace->events[i];
 		if (event->kind == EVENT_SAMPLE && event->of && strcmp(event->of, name) == 0)
-			states_change(&states, event->from_ns, event->sample.state);
+			states_change(
+			    &states, event->from_ns, event->sample.state ? event->sample.state : "");
 	}
 	states_end(&states, name);
 }

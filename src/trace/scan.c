@@ -13,6 +13,14 @@ int scan_fail(struct scanner *scanner, const char *place, const char *complaint)
 	return -1;
 }
 
+/* NUL at the end. */
+static char scan_peek(const struct scanner *scanner)
+{
+	if (scanner->cursor >= scanner->end)
+		return '\0';
+	return *scanner->cursor;
+}
+
 void scan_blanks(struct scanner *scanner)
 {
 	while (scanner->cursor < scanner->end && (*scanner->cursor == ' ' || *scanner->cursor == '\t'))
@@ -294,7 +302,7 @@ enum { NESTING_MAX = 64 };
 static int scan_skip_scalar(struct scanner *scanner)
 {
 	scan_blanks(scanner);
-	char first = scanner->cursor < scanner->end ? *scanner->cursor : '\0';
+	char first = scan_peek(scanner);
 	struct slice slice;
 	double number;
 	bool truth;
@@ -325,7 +333,7 @@ int scan_skip_value(struct scanner *scanner)
 	size_t depth = 0;
 	for (;;) {
 		scan_blanks(scanner);
-		char first = scanner->cursor < scanner->end ? *scanner->cursor : '\0';
+		char first = scan_peek(scanner);
 		bool opened = first == '{' || first == '[';
 		if (opened) {
 			if (depth == NESTING_MAX)
@@ -340,7 +348,7 @@ int scan_skip_value(struct scanner *scanner)
 		bool more = false;
 		while (depth > 0 && !more) {
 			scan_blanks(scanner);
-			char next = scanner->cursor < scanner->end ? *scanner->cursor : '\0';
+			char next = scan_peek(scanner);
 			if (next == closers[depth - 1]) {
 				scanner->cursor++;
 				depth--;
