@@ -75,6 +75,11 @@ bool container_has_started(const struct container *container)
 	return container->started;
 }
 
+pid_t container_pid(const struct container *container)
+{
+	return container->pid;
+}
+
 void container_listen(struct container *container, container_changed *changed, void *owner)
 {
 	container->changed = changed;
@@ -86,6 +91,7 @@ void container_set_state(struct container *container, enum container_state state
 	container->state = state;
 	if (state == CONTAINER_RUNNING || state == CONTAINER_PAUSED)
 		return;
+	container->pid = 0;
 	json_decref(container->network_settings);
 	container->network_settings = NULL;
 }

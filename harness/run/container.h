@@ -13,6 +13,8 @@
 #include "base/err.h"
 #include "run/world_private.h"
 
+#include <sys/types.h>
+
 enum container_state {
 	CONTAINER_NONE,    /* not on the engine */
 	CONTAINER_CREATED, /* made, never started */
@@ -37,6 +39,8 @@ bool container_is_healthy(const struct container *container);
 bool container_has_completed(const struct container *container);
 bool container_has_started(const struct container *container);
 
+/* Its first process, as the engine's host numbers it; 0 while not known. */
+pid_t container_pid(const struct container *container);
 /* Where the harness reaches a port of it: "address:port" in `buffer`; false while there is no address. */
 bool container_endpoint(const struct container *container, int port, char *buffer, size_t size);
 

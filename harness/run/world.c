@@ -4,6 +4,7 @@
 #include "run/cleaning.h"
 #include "run/container.h"
 #include "run/container_stream.h"
+#include "run/cpu_wait.h"
 #include "run/steps.h"
 #include "run/watches.h"
 #include "run/world_private.h"
@@ -100,14 +101,29 @@ static void record_end(struct world *world)
 				      });
 }
 
+static void record_lateness(
+    struct world *world, const char *of, int64_t from_ns, int64_t to_ns, int64_t worst_ns)
+{
+	recorder_add(world->recorder, (struct event){ .kind = EVENT_LATENESS,
+					  .from_ns = from_ns,
+					  .to_ns = to_ns,
+					  .of = of,
+					  .lateness = { .worst_ns = worst_ns } });
+}
+
 void world_on_lateness(struct world *world, int64_t from_ns, int64_t to_ns, int64_t worst_ns)
 {
 	if (world_is_over(world))
 		return;
-	recorder_add(world->recorder, (struct event){ .kind = EVENT_LATENESS,
-					  .from_ns = from_ns,
-					  .to_ns = to_ns,
-					  .lateness = { .worst_ns = worst_ns } });
+	record_lateness(world, "", from_ns, to_ns, worst_ns);
+	if (!engine_is_local(world->config.engine))
+		return;
+	/* What the subject did not do because it was not let run is not its fault. */
+	const struct plan *plan = world->config.plan;
+	int64_t waited_ns =
+	    cpu_wait_worst_ns(world->subject_wait, container_pid(world->containers[plan->subject]));
+	if (waited_ns > 0)
+		record_lateness(world, plan->stack->services[plan->subject].name, from_ns, to_ns, waited_ns);
 }
 
 /* ---- the end: the dead first, then their last words, then the engine is clean ---- */
@@ -230,7 +246,7 @@ static void timed_out(void *owner)
 	world_finish(world, WORLD_TIMEOUT);
 }
 
-/* ---- set-up ---- */
+/* ---- the beginning ---- */
 
 static void on_container_change(void *owner, struct container *container, const char *event)
 {
@@ -246,141 +262,11 @@ static void on_container_change(void *owner, struct container *container, const 
 	}
 }
 
-static void container_made(void *owner, struct container *container, const struct err *err)
-{
-	(void)container;
-	struct world *world = owner;
-	if (world_is_over(world))
-		return;
-	if (err) {
-		world_fail(world, err);
-		return;
-	}
-	if (--world->pending == 0)
-		steps_begin(world->steps);
-}
-
-/* What no step starts is not made: a dependency that stays away costs nothing. */
-static bool is_ever_started(const struct plan *plan, size_t service)
-{
-	for (size_t i = 0; i < plan->step_count; i++)
-		for (size_t k = 0; k < plan->steps[i].service_count; k++)
-			if (plan->steps[i].services[k] == service)
-				return true;
-	return false;
-}
-
-static void make_containers(struct world *world)
-{
-	const struct plan *plan = world->config.plan;
-	world->pending = 1;
-	for (size_t i = 0; i < plan->stack->service_count; i++) {
-		if (!is_ever_started(plan, i))
-			continue;
-		world->pending++;
-		container_create(world->containers[i], container_made, world);
-	}
-	if (--world->pending == 0)
-		steps_begin(world->steps);
-}
-
-static void make_next_volume(struct world *world);
-
-static void volume_made(void *owner, json_t *reply, const struct err *err)
-{
-	(void)reply;
-	struct world *world = owner;
-	world->call = NULL;
-	if (world->over)
-		world_on_quiet(world);
-	else if (err)
-		world_fail(world, err);
-	else
-		make_next_volume(world);
-}
-
-static void make_next_volume(struct world *world)
-{
-	const struct strings *volumes = &world->config.plan->stack->volumes;
-	if (world->volumes_made == volumes->count) {
-		make_containers(world);
-		return;
-	}
-	const char *name = volumes->items[world->volumes_made++];
-	char *doing OWNED = xasprintf("create volume `%s`", name);
-	json_t *config = volume_config(&world->identity, name);
-	world->call = engine_request(world->config.engine,
-	    &(struct engine_request){
-		.method = "POST", .path = "/volumes/create", .doing = doing, .body = config },
-	    volume_made, world);
-	json_decref(config);
-}
-
-static void network_made(void *owner, json_t *reply, const struct err *err)
-{
-	(void)reply;
-	struct world *world = owner;
-	world->call = NULL;
-	if (world->over)
-		world_on_quiet(world);
-	else if (err)
-		world_fail(world, err);
-	else
-		make_next_volume(world);
-}
-
-static void make_network(struct world *world)
-{
-	json_t *config = network_config(&world->identity);
-	world->call = engine_network_create(world->config.engine, config, network_made, world);
-	json_decref(config);
-}
-
-size_t world_probed_ports(const struct world *world, size_t service, int *ports, size_t size)
-{
-	const struct plan *plan = world->config.plan;
-	size_t count = 0;
-	const struct service *probed = &plan->stack->services[service];
-	if (probed->protocol && count < size)
-		ports[count++] = probed->protocol_port;
-	for (size_t i = 0; i < plan->watch_count && count < size; i++)
-		if (plan->watches[i].kind == WATCH_HTTP && plan->watches[i].service == service)
-			ports[count++] = plan->watches[i].port;
-	for (size_t i = 0; i < plan->step_count && count < size; i++)
-		if (plan->steps[i].kind == STEP_REQUEST && plan->steps[i].request.service == service)
-			ports[count++] = plan->steps[i].request.port;
-	/* Each once: the engine would publish a port that is named twice on two host ports. */
-	size_t kept = 0;
-	for (size_t i = 0; i < count; i++) {
-		bool known = false;
-		for (size_t k = 0; k < kept; k++)
-			known = known || ports[k] == ports[i];
-		if (!known)
-			ports[kept++] = ports[i];
-	}
-	return kept;
-}
-
-static struct world_identity identity_of(const struct world_config *config)
-{
-	const struct stack *stack = config->plan->stack;
-	bool published = !engine_is_local(config->engine), has_ports = false;
-	for (size_t i = 0; i < stack->service_count; i++)
-		has_ports = has_ports || stack->services[i].port_count > 0;
-	return (struct world_identity){
-		.run = config->run,
-		.scenario = config->plan->name,
-		.number = config->number,
-		.egress = stack->egress,
-		.published = published,
-		.internal = !stack->egress && !published && !has_ports,
-	};
-}
-
 static int prepare(struct world *world, struct err *err)
 {
 	const struct plan *plan = world->config.plan;
 	world->containers = xcalloc(plan->stack->service_count, sizeof(struct container *));
+	world->subject_wait = cpu_wait_new();
 	world->attempts = xcalloc(plan->watch_count, sizeof(struct log_attempts *));
 	for (size_t i = 0; i < plan->watch_count; i++)
 		if (plan->watches[i].kind == WATCH_ATTEMPTS &&
@@ -397,7 +283,7 @@ struct world *world_start(const struct world_config *config, struct err *err)
 {
 	struct world *world = xcalloc(1, sizeof(*world));
 	world->config = *config;
-	world->identity = identity_of(config);
+	world->identity = world_identify(config);
 	world->began_ns = loop_now_ns(config->loop);
 	if (prepare(world, err) < 0) {
 		world_free(world);
@@ -411,7 +297,7 @@ struct world *world_start(const struct world_config *config, struct err *err)
 	record_world(world);
 	world->deadline =
 	    timer_start(config->loop, world->began_ns + config->plan->timeout_ns, timed_out, world);
-	make_network(world);
+	world_set_up(world);
 	return world;
 }
 
@@ -437,6 +323,7 @@ void world_free(struct world *world)
 	timer_cancel(world->deadline);
 	timer_cancel(world->ending);
 	cleaning_cancel(world->cleaning);
+	cpu_wait_free(world->subject_wait);
 	steps_free(world->steps);
 	watches_free(world->watches);
 	if (world->recorder)

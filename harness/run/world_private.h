@@ -24,6 +24,7 @@ struct world {
 	    *attempts; /* one for each watch, NULL where it is not an attempts watch from a log */
 	struct steps *steps;
 	struct watches *watches;
+	struct cpu_wait *subject_wait;
 	struct engine_call *call; /* of set-up */
 	struct timer *deadline, *ending;
 	size_t pending;             /* creations under way */
@@ -33,6 +34,10 @@ struct world {
 	struct cleaning *cleaning;
 };
 
+/* Who the world is on its engine, by its plan. */
+struct world_identity world_identify(const struct world_config *config);
+/* Makes network, volumes and containers, then begins the steps; a failure fails the world. */
+void world_set_up(struct world *world);
 /* A failure that ends the world: recorded as trouble. */
 void world_fail(struct world *world, const struct err *err);
 /* Something that lessens what can be judged, but ends nothing. */

@@ -242,6 +242,24 @@ static void test_attempt_under_way(void **state)
 	expect_verdict(&story, WITHIN_A_STEP, VERDICT_PASS, "");
 }
 
+/* What is tried after a later loss has nothing to do with the recovery that came before it. */
+static void test_later_outage(void **state)
+{
+	(void)state;
+	struct story story = story_begin();
+	samples(&story, 0, 1 * S, "degraded");
+	attempt(&story, 1, 900 * MS, 950 * MS, "connected");
+	service_event(&story, 990 * MS, 1 * S, "redis", "ready");
+	samples(&story, 1 * S, 2 * S, "healthy");
+	lost(&story, 2 * S);
+	for (int number = 2; number < 5; number++)
+		attempt(&story, number, (number * 500 + 1000) * MS, (number * 500 + 1010) * MS, "failed");
+	attempt(&story, 5, 3600 * MS, 3650 * MS, "connected");
+	samples(&story, 4 * S, 5 * S, "healthy");
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, WITHIN_A_STEP, VERDICT_PASS, "");
+}
+
 static void test_state_has_to_follow(void **state)
 {
 	(void)state;
@@ -288,6 +306,7 @@ int main(void)
 		cmocka_unit_test(test_attempt),
 		cmocka_unit_test(test_steps),
 		cmocka_unit_test(test_attempt_under_way),
+		cmocka_unit_test(test_later_outage),
 		cmocka_unit_test(test_state_has_to_follow),
 		cmocka_unit_test(test_no_attempt),
 	};
