@@ -84,6 +84,16 @@ static void doubt_absence(const struct index *index, struct draft *draft)
 	}
 }
 
+/* Polls that do not count are the reason for many an open answer. */
+static void note_unfair(const struct index *index, struct draft *draft)
+{
+	int watch = draft->expectation->watch;
+	if (draft->verdict != VERDICT_INCONCLUSIVE || watch < 0 || index->watches[watch].unfair == 0)
+		return;
+	buf_addf(&draft->reason, "; polls that timed out while the host was late do not count (%zu)",
+	    index->watches[watch].unfair);
+}
+
 static void finish(struct draft *draft, double speed, struct finding *finding)
 {
 	evidence_sort(&draft->evidence);
@@ -172,6 +182,7 @@ struct judgement *check(const struct plan *plan, const struct trace *trace)
 		judge(&index, &draft);
 		doubt(&index, &draft);
 		doubt_absence(&index, &draft);
+		note_unfair(&index, &draft);
 		finish(&draft, plan->speed, &judgement->findings[i]);
 	}
 	judge_world(&index, judgement, &reason);

@@ -119,8 +119,8 @@ static void for_all_tables(struct index *index, void (*visit)(struct index *, st
 }
 
 /* A poll that timed out while the host was late tells nothing: the subject may not have had its time either.
- * More than this part of the timeout must have been the host's. */
-enum { UNFAIR_PART = 20 };
+ * More than this part of the timeout (a fifth) must have been the host's. */
+enum { UNFAIR_PART = 5 };
 
 static bool is_unfair(const struct index *index, const struct event *event)
 {
@@ -145,7 +145,9 @@ void index_init(struct index *index, const struct plan *plan, const struct trace
 	for (size_t i = 0; i < trace->event_count; i++) {
 		const struct event *event = &trace->events[i];
 		struct series *series = series_of(index, caches, event);
-		if (series && !is_unfair(index, event))
+		if (series && is_unfair(index, event))
+			series->unfair++;
+		else if (series)
 			*array_push(series->items, series->count) = i;
 		if (event->to_ns > index->end_ns)
 			index->end_ns = event->to_ns;

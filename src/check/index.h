@@ -15,6 +15,7 @@
 struct series {
 	size_t *items;
 	size_t count;
+	size_t unfair; /* polls that timed out while the host was late: left out */
 };
 
 struct index {
