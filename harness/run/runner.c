@@ -217,6 +217,14 @@ static void images_done(void *owner, const struct err *err)
 	runner->turn = timer_start(runner->config.loop, 0, fill_jobs, runner);
 }
 
+static void image_progress(
+    void *owner, const char *image, const char *status, int64_t current, int64_t total)
+{
+	struct runner *runner = owner;
+	if (runner->config.image_progress)
+		runner->config.image_progress(runner->config.owner, image, status, current, total);
+}
+
 static void informed(void *owner, json_t *reply, const struct err *err)
 {
 	struct runner *runner = owner;
@@ -233,7 +241,7 @@ static void informed(void *owner, json_t *reply, const struct err *err)
 		.engine = runner->config.engine,
 		.plans = runner->config.plans,
 		.plan_count = runner->config.plan_count,
-		.progress = runner->config.image_progress,
+		.progress = image_progress,
 		.done = images_done,
 		.owner = runner,
 	};

@@ -118,13 +118,15 @@ static void for_all_tables(struct index *index, void (*visit)(struct index *, st
 	visit(index, &index->troubles);
 }
 
-/* A poll that timed out while the host was late tells nothing: the subject may not have had its time either.
- * More than this part of the timeout (a fifth) must have been the host's. */
+/* More than this part of the time (a fifth) must have been the host's. */
 enum { UNFAIR_PART = 5 };
 
-static bool is_unfair(const struct index *index, const struct event *event)
+bool index_is_unfair(const struct index *index, const struct event *event)
 {
-	return event->kind == EVENT_SAMPLE && strcmp(event->sample.outcome, "timeout") == 0 &&
+	const char *outcome = event->kind == EVENT_SAMPLE     ? event->sample.outcome
+			      : event->kind == EVENT_RESPONSE ? event->response.outcome
+							      : "";
+	return strcmp(outcome, "timeout") == 0 &&
 	       lateness_within(index->lateness, event->from_ns, event->to_ns) >
 		   (event->to_ns - event->from_ns) / UNFAIR_PART;
 }
@@ -145,7 +147,7 @@ void index_init(struct index *index, const struct plan *plan, const struct trace
 	for (size_t i = 0; i < trace->event_count; i++) {
 		const struct event *event = &trace->events[i];
 		struct series *series = series_of(index, caches, event);
-		if (series && is_unfair(index, event))
+		if (series && event->kind == EVENT_SAMPLE && index_is_unfair(index, event))
 			series->unfair++;
 		else if (series)
 			*array_push(series->items, series->count) = i;

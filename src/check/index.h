@@ -42,6 +42,8 @@ static inline const struct event *series_event(
 }
 
 /* The lines of a log watch, the observations of any other. */
+/* A poll or request that timed out while the host was late: the subject may not have had its time either. */
+bool index_is_unfair(const struct index *index, const struct event *event);
 const struct series *index_watch(const struct index *index, int watch);
 
 /* Did the world end in a way after which what has not happened has not happened? "completed", and "wait":

@@ -225,6 +225,22 @@ static void test_no_answer(void **state)
 	expect_verdict(&story, UNAVAILABLE, VERDICT_INCONCLUSIVE,
 	    "vacuous: step get did not happen: the world ended before");
 
+	/* In time for whom? */
+	for (int64_t lateness = 100 * MS; lateness <= 300 * MS; lateness += 200 * MS) {
+		story = gateway_started();
+		late(&story, 2 * S, 2250 * MS, lateness);
+		tell(&story, &(struct event){ .kind = EVENT_RESPONSE,
+				 .of = "get",
+				 .from_ns = 2 * S,
+				 .to_ns = 3 * S,
+				 .response = { .outcome = "timeout", .detail = "too slow" } });
+		end(&story, 4 * S, "completed");
+		bool unfair = lateness > 200 * MS;
+		expect_verdict(&story, UNAVAILABLE, unfair ? VERDICT_INCONCLUSIVE : VERDICT_FAIL,
+		    unfair ? "no answer in time, but the host was late meanwhile"
+			   : "no answer: timeout, too slow");
+	}
+
 	story = answer(200, "", "not what was asked", false);
 	expect_verdict(&story, "{ id: x, of: get, respond: { matches: '^ok$' } }", VERDICT_FAIL,
 	    "the body does not match `^ok$`");
