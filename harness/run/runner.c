@@ -217,8 +217,7 @@ static void images_done(void *owner, const struct err *err)
 	runner->turn = timer_start(runner->config.loop, 0, fill_jobs, runner);
 }
 
-static void image_progress(
-    void *owner, const char *image, const char *status, int64_t current, int64_t total)
+static void image_progress(void *owner, const char *image, const char *status, int64_t current, int64_t total)
 {
 	struct runner *runner = owner;
 	if (runner->config.image_progress)
