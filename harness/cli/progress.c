@@ -62,8 +62,8 @@ static void add_colour(const struct progress *progress, struct buf *out, const c
 
 static const char *colour_of(const char *word)
 {
-	static const char *const good[] = { "ready", "healthy", "pass", "200", "running", "started" };
-	static const char *const bad[] = { "fail", "exited", "oom-killed", "unhealthy", "500" };
+	static const char *const good[] = { "ready", "healthy", "completed", "200", "running", "started" };
+	static const char *const bad[] = { "trouble", "exited", "oom-killed", "unhealthy", "500" };
 	for (size_t i = 0; i < ARRAY_LENGTH(good); i++)
 		if (strcmp(good[i], word) == 0)
 			return "32";

@@ -30,7 +30,7 @@ void progress_image(
     struct progress *progress, const char *image, const char *status, int64_t current, int64_t total);
 void progress_world_started(struct progress *progress, size_t plan);
 void progress_event(struct progress *progress, size_t plan, const struct event *event);
-/* The steps are over; the world is being judged and removed. `word`: "pass", "fail", … */
+/* The world is over and removed, not yet judged. `word`: "completed", "timeout", … */
 void progress_world_ended(struct progress *progress, size_t plan, const char *word);
 
 #endif

@@ -122,26 +122,15 @@ static void on_world_heard(void *owner, size_t plan, const struct event *event)
 static void on_world_ended(void *owner, size_t index, const struct world_outcome *outcome)
 {
 	struct session *session = owner;
-	const struct plan *plan = session->selection.plans[index];
-	struct judged *judged = &session->judged[index];
-	struct err err = ERR_INIT;
 	if (err_is_set(&outcome->leftover)) {
 		print_error(&outcome->leftover);
 		session->has_leftover = true;
 	}
-	if (judge_file(judged, plan, session->trace_paths[index], &err) < 0) {
-		if (!err_is_set(&session->failure))
-			session->failure = err;
-		progress_world_ended(session->progress, index, "lost");
-		return;
-	}
-	session->results[index] = (struct report_result){ .plan = plan,
-		.trace = judged->trace,
-		.judgement = judged->judgement,
+	session->results[index] = (struct report_result){ .plan = session->selection.plans[index],
 		.trace_file = session->trace_paths[index],
 		.run_id = session->run_id,
 		.wall_ns = outcome->took_ns };
-	progress_world_ended(session->progress, index, verdict_names[judged->judgement->verdict]);
+	progress_world_ended(session->progress, index, world_end_names[outcome->end]);
 }
 
 static void on_done(void *owner, const struct err *err)
@@ -272,6 +261,26 @@ static void show(const struct session *session, const struct report *report)
 	fprintf(stderr, "traces and reports: %s\n", session->folder);
 }
 
+/* Afterwards and not while other worlds run: judging takes the processor that their clocks need. */
+static void judge_worlds(struct session *session)
+{
+	for (size_t i = 0; i < session->selection.count; i++) {
+		struct report_result *result = &session->results[i];
+		struct judged *judged = &session->judged[i];
+		struct err err = ERR_INIT;
+		if (!result->plan)
+			continue;
+		if (judge_file(judged, result->plan, session->trace_paths[i], &err) < 0) {
+			if (!err_is_set(&session->failure))
+				session->failure = err;
+			result->plan = NULL;
+			continue;
+		}
+		result->trace = judged->trace;
+		result->judgement = judged->judgement;
+	}
+}
+
 /* Only worlds that have begun are in the report. */
 static size_t pack_results(struct session *session)
 {
@@ -371,6 +380,7 @@ static int perform(struct session *session, int argc, char **argv)
 	session->engine = engine_open(session->loop, session->options.engine, &err);
 	if (!session->engine || prepare_reports(session, &err) < 0 || run_worlds(session, &err) < 0)
 		return print_error(&err);
+	judge_worlds(session);
 	progress_end(steal_ptr(session->progress));
 	return report_on(session, argc, argv);
 }

@@ -17,6 +17,12 @@ static const int64_t DRAIN_DEADLINE_NS = 5 * NS_PER_S;
  * there before the cleaning looks for it. */
 static const int64_t ANSWER_DEADLINE_NS = 60 * NS_PER_S;
 
+const char *const world_end_names[] = { [WORLD_COMPLETED] = "completed",
+	[WORLD_TIMEOUT] = "timeout",
+	[WORLD_WAIT] = "wait",
+	[WORLD_TROUBLE] = "trouble",
+	[WORLD_INTERRUPTED] = "interrupted" };
+
 const struct plan *world_plan(const struct world *world)
 {
 	return world->config.plan;
@@ -87,16 +93,11 @@ static void record_world(struct world *world)
 
 static void record_end(struct world *world)
 {
-	static const char *const reasons[] = { [WORLD_COMPLETED] = "completed",
-		[WORLD_TIMEOUT] = "timeout",
-		[WORLD_WAIT] = "wait",
-		[WORLD_TROUBLE] = "trouble",
-		[WORLD_INTERRUPTED] = "interrupted" };
 	recorder_add(world->recorder, (struct event){
 					  .kind = EVENT_END,
 					  .from_ns = world->ended_ns,
 					  .to_ns = world->ended_ns,
-					  .end = { .reason = reasons[world->outcome.end],
+					  .end = { .reason = world_end_names[world->outcome.end],
 					      .dropped = recorder_dropped(world->recorder) },
 				      });
 }

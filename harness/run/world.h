@@ -33,6 +33,8 @@ struct world_config {
 };
 
 enum world_end { WORLD_COMPLETED, WORLD_TIMEOUT, WORLD_WAIT, WORLD_TROUBLE, WORLD_INTERRUPTED };
+extern const char
+    *const world_end_names[]; /* "completed", "timeout", …: the reason in the trace's last line */
 
 struct world_outcome {
 	enum world_end end;

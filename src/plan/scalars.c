@@ -302,18 +302,6 @@ int read_pattern(struct reader *reader, const struct node *node, void *into, str
 	return 0;
 }
 
-/* ".status", ".checks.redis.status": always valid. Compiling one costs jq some milliseconds (it compiles its
- * builtins each time), and nearly every expression is of this kind. */
-static bool is_simple_path(const char *program)
-{
-	while (program[0] == '.' && (isalpha((unsigned char)program[1]) || program[1] == '_')) {
-		program++;
-		while (isalnum((unsigned char)*program) || *program == '_')
-			program++;
-	}
-	return !*program;
-}
-
 int read_jq(struct reader *reader, const struct node *node, void *into, struct err *err)
 {
 	const char *text = scalar_text(reader, node, "a jq expression, as in .status,", err);
@@ -323,7 +311,7 @@ int read_jq(struct reader *reader, const struct node *node, void *into, struct e
 	if (!text[0])
 		return refuse(
 		    reader, node, err, "a jq expression, as in .status, is expected here; this one is empty");
-	struct expression *expression = is_simple_path(text) ? NULL : expression_compile(text, &cause);
+	struct expression *expression = expression_compile(text, &cause);
 	if (err_is_set(&cause))
 		return refuse_with(reader, node, err, &cause);
 	expression_free(expression);
