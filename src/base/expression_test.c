@@ -42,7 +42,8 @@ static void test_errors(void **state)
 	(void)state;
 	expect_result(".a.b", "{\"a\": \"text\"}",
 	    "error: the expression gave no result: Cannot index string with string \"b\"");
-	expect_result(".status", "", "error: the body is empty, not JSON");
+	expect_result(
+	    ".status", "", "error: the body is empty, not JSON: Expected JSON value (while parsing '')");
 	expect_result("empty", "{}", "error: the expression gave no result");
 	char *result OWNED = result_of(".status", "<html>");
 	assert_non_null(strstr(result, "error: the body is not JSON"));
