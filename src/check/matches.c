@@ -85,7 +85,7 @@ static void judge_times(const struct index *index, struct draft *draft, const st
 		    "%zu more lines may count: at the window's edge, or too long to match", matches->perhaps);
 	else
 		draft_inconclusive(draft, "%s matched, but %lld were not recorded because of a flood",
-		    buf_string(&text), (long long)index->end->end.dropped);
+		    buf_string(&text), (long long)(index->end ? index->end->end.dropped : 0));
 	draft_note_death(draft, index, service, INT64_MAX);
 }
 

@@ -48,7 +48,7 @@ static struct random_story make_story(void)
 	char state = (char)('a' + random_int(0, 2));
 	for (int i = 0; i < story.count; i++) {
 		if (random_int(0, 5) == 0)
-			state = random_int(0, 5) ? (char)('a' + random_int(0, 2)) : 'r';
+			state = (char)(random_int(0, 5) ? 'a' + random_int(0, 2) : 'r');
 		story.shown[i] = (struct shown){ .from = at, .to = at + random_int(0, 30), .state = state };
 		at += random_int(0, 15) ? PERIOD_MS : random_int(PERIOD_MS, 5 * PERIOD_MS);
 	}
