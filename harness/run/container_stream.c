@@ -138,7 +138,8 @@ static void on_readiness(void *owner, const struct readiness_answer *answer)
 	int64_t from_ns = stream->last_answer_ns ? stream->last_answer_ns : answer->asked_ns;
 	stream->last_answer_ns = answer->asked_ns;
 	if (answer->readiness == READINESS_READY)
-		readiness_probe_stop(steal_ptr(stream->readiness)); /* the answer stays valid until we return */
+		readiness_probe_stop(
+		    steal_ptr(stream->readiness)); /* the answer stays valid until we return */
 	recorder_add(stream->world->recorder, (struct event){
 						  .kind = EVENT_SERVICE,
 						  .from_ns = from_ns,
