@@ -253,6 +253,9 @@ void progress_event(struct progress *progress, size_t plan, const struct event *
 	case EVENT_LOST:
 		log_line(progress, plan, event, "connection lost", NULL);
 		return;
+	case EVENT_PHASE:
+		log_line(progress, plan, event, event->phase.phase, event->phase.detail);
+		return;
 	case EVENT_TROUBLE:
 		log_line(progress, plan, event, "trouble", event->trouble.what);
 		return;

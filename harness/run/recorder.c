@@ -118,6 +118,9 @@ static void redact_event(struct recorder *recorder, struct event *event)
 	case EVENT_ATTEMPT:
 		event->attempt.detail = redact_field(recorder, 0, event->attempt.detail);
 		break;
+	case EVENT_PHASE:
+		event->phase.detail = redact_field(recorder, 0, event->phase.detail);
+		break;
 	case EVENT_TROUBLE:
 		event->trouble.what = redact_field(recorder, 0, event->trouble.what);
 		break;

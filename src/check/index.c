@@ -73,6 +73,7 @@ static struct series *series_of(struct index *index, struct name_cache *caches, 
 	case EVENT_TROUBLE:
 		return &index->troubles;
 	case EVENT_WORLD:
+	case EVENT_PHASE:
 	case EVENT_LATENESS:
 	case EVENT_END:
 		return NULL;

@@ -45,6 +45,47 @@ struct moment {
  * step asked for; "stopped" an end that a step asked for. */
 extern const char *const service_events[];
 
+/* ---- phases: what a dependency looks like from the subject ---- */
+
+enum phase {
+	PHASE_ABSENT,       /* its name does not exist */
+	PHASE_UNRESOLVABLE, /* its name cannot be looked up, or wrongly */
+	PHASE_UNREACHABLE,  /* packets to it are lost */
+	PHASE_REFUSED,
+	PHASE_HUNG,    /* accepts, then nothing */
+	PHASE_CLOSING, /* accepts, then hangs up */
+	PHASE_LOADING, /* says "not yet" */
+	PHASE_DENIED,  /* says no */
+	PHASE_SLOW,
+	PHASE_READY, /* nothing is in the way */
+};
+extern const char *const phase_names[]; /* indexed by enum phase: "absent", …; PHASE_READY is the last */
+
+/* How a name cannot be looked up. */
+enum unresolvable { UNRESOLVABLE_SERVFAIL, UNRESOLVABLE_SILENT, UNRESOLVABLE_LATE, UNRESOLVABLE_STALE };
+
+struct phase_step {
+	enum phase phase;
+	struct position position;
+	enum unresolvable unresolvable;
+	int64_t late_ns; /* UNRESOLVABLE_LATE */
+	char *stale;     /* UNRESOLVABLE_STALE: the address; NULL: one that nobody has */
+	bool reset;      /* CLOSING: RST, not FIN */
+	char *say; /* LOADING, DENIED: the RESP error line, or "SQLSTATE message"; NULL: the usual words */
+	int64_t latency_ns, jitter_ns, close_ns; /* SLOW: each way; close: how much later an end arrives */
+	int64_t bandwidth;                       /* SLOW: bytes a second each way; 0: no limit */
+	int attempts;                            /* over after so many attempts have met it; 0: no limit */
+	int64_t for_ns;                          /* over after this time; 0: no limit */
+};
+
+/* One after the other; the last lasts. Of the port that the service's protocol is known for. */
+struct phase_script {
+	size_t service;
+	struct position position;
+	struct phase_step *steps;
+	size_t step_count;
+};
+
 /* ---- watches ---- */
 
 enum watch_kind { WATCH_HTTP, WATCH_ATTEMPTS, WATCH_LOG, WATCH_MEMORY };
@@ -64,6 +105,7 @@ struct watch {
 	/* WATCH_ATTEMPTS */
 	size_t to_service;
 	int to_port;
+	bool from_log; /* else from the wire, and the four patterns are NULL */
 	/* from: log. The first pattern that matches a line says how the attempt ended. A line of `begins`
 	 * (may be NULL) is the start of the attempt that the next end belongs to; without one only the ends
 	 * are known. */
@@ -85,6 +127,7 @@ enum step_kind {
 	STEP_WAIT,   /* until a moment has come; fails the world (inconclusive, "never happened") after max */
 	STEP_HOLD,   /* for a time */
 	STEP_REQUEST, /* sends one HTTP request; the answer is judged by `respond` */
+	STEP_PHASE, /* makes dependencies look so; takes effect when the first phase of each script is made */
 };
 
 struct step {
@@ -100,8 +143,10 @@ struct step {
 	 * service began, an event since the last one that acts on its service; attempts are counted from the
 	 * world's beginning. */
 	struct moment until;
-	int64_t max_ns;  /* WAIT: 60 s real when not given */
-	int64_t hold_ns; /* HOLD */
+	int64_t max_ns;               /* WAIT: 60 s real when not given */
+	int64_t hold_ns;              /* HOLD */
+	struct phase_script *scripts; /* PHASE */
+	size_t script_count;
 	struct {
 		char *method, *path, *body;
 		size_t service;
@@ -122,6 +167,7 @@ enum expectation_kind {
 	EXPECT_MATCHES, /* how often a pattern matches a line of the log */
 	EXPECT_RESPOND, /* the answer to a request step */
 	EXPECT_MEMORY,  /* growth of resident memory */
+	EXPECT_AGREES,  /* the delays that the log says are the gaps on the wire */
 };
 
 struct range {
@@ -195,6 +241,13 @@ struct expectation {
 		int64_t within_ns;
 	} respond;
 	int64_t growth_bytes; /* MEMORY: at most */
+	struct {
+		int log_watch;    /* the log that says delays */
+		char *pattern;    /* its first group is a number of units */
+		int64_t unit_ns;  /* of the number; already divided by nothing: a log says real time */
+		double tolerance; /* 0.10 is the default */
+		int64_t floor_ns; /* 20 ms real is the default */
+	} agrees;                 /* AGREES: `watch` is the attempts watch, of the wire */
 	/* What a document promises: measured and reported, never gating. For REACH a time range, for MATCHES
 	 * counts, for MEMORY bytes, for BACKOFF the sum of all gaps. */
 	struct range claim;
@@ -216,6 +269,8 @@ struct plan {
 	size_t watch_count;
 	struct step *steps;
 	size_t step_count;
+	struct phase_script *phases; /* made before anything is started */
+	size_t phase_count;
 	struct expectation *expectations;
 	size_t expectation_count;
 };

@@ -64,6 +64,7 @@ void describe_subject(struct buf *out, const struct event *event)
 	case EVENT_SAMPLE:
 	case EVENT_ATTEMPT:
 	case EVENT_LOST:
+	case EVENT_PHASE:
 	case EVENT_RESPONSE:
 	case EVENT_MEMORY:
 		buf_add_string(out, or_empty(event->of));
@@ -151,6 +152,10 @@ void describe_event(struct buf *out, const struct event *event)
 		return;
 	case EVENT_LOST:
 		buf_add_string(out, "connection lost");
+		return;
+	case EVENT_PHASE:
+		buf_addf(out, "looks %s", or_empty(event->phase.phase));
+		add_detail(out, event->phase.detail);
 		return;
 	case EVENT_LOG:
 		buf_add(

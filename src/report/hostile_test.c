@@ -55,6 +55,9 @@ static void poison_event(struct hostile_report *hostile_report, struct event *ev
 	case EVENT_TROUBLE:
 		event->trouble.what = hostile_report->text;
 		break;
+	case EVENT_PHASE:
+		event->phase.detail = hostile_report->text;
+		break;
 	case EVENT_WORLD:
 	case EVENT_LOST:
 	case EVENT_RESPONSE:

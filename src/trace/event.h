@@ -25,6 +25,7 @@ enum event_kind {
 	EVENT_SAMPLE,   /* a poll of an HTTP endpoint: sent at from, answered at to */
 	EVENT_ATTEMPT,  /* the subject tried to reach a dependency: began at from, ended at to */
 	EVENT_LOST,     /* an established connection of an attempts watch is gone */
+	EVENT_PHASE,    /* the gate makes a dependency look like this to the subject, from now on */
 	EVENT_LOG,      /* a line of output */
 	EVENT_RESPONSE, /* the answer to a request step */
 	EVENT_MEMORY,   /* memory in use by a service's container */
@@ -77,12 +78,38 @@ struct event {
 			const char *detail;
 		} sample;
 		struct {
-			int number;          /* 1, 2, …, since the watch began */
-			const char *outcome; /* "failed", "connected", or an outcome of the wire */
-			const char *source;  /* "log", "wire" */
-			bool began_known;    /* false: from is only the end of the attempt before */
-			const char *detail;
+			int number; /* 1, 2, …, since the watch began */
+			/* From a log: "failed", "connected". From the wire, where it did not come to a
+			 * connection: "nxdomain", "servfail", "dns-timeout", "refused", "timeout",
+			 * "unreachable"; where it did: "reset", "closed" (by the server, which had said
+			 * nothing telling), "hung" (the client gave up waiting for an answer), "loading",
+			 * "denied", "accepted" (as far as it can be known it works: TLS, or a protocol that
+			 * is not known), "connected" (the server said so), "pending" (the world ended first).
+			 */
+			const char *outcome;
+			const char *source;     /* "log", "wire" */
+			bool began_known;       /* false: from is only the end of the attempt before */
+			int64_t ended_after_ns; /* it ended not before this and not after `to`; 0: at `to` */
+			int64_t lookup_ns;      /* how long its name look-ups took; 0: there were none */
+			int packets;            /* SYNs sent; more than connections: some were sent again */
+			const char *address;    /* last address:port tried, or NULL */
+			int connection;     /* the client's port, which tells connections apart; 0: none */
+			int open;           /* connections of the watch that were established as it began */
+			const char *detail; /* what the server said, … */
 		} attempt;
+		struct {
+			const char *how; /* "closed", "reset", "gone"; NULL from a log */
+			const char *by;  /* "client", "server"; NULL where not known */
+			int connection;  /* as in attempt */
+			int open;        /* connections that are left */
+		} lost;
+		struct {
+			const char *phase; /* one of phase_names[] */
+			const char *made;  /* "gate": packets; "names": the resolver; "spoken": the agent
+					      speaks  for the server */
+			int index;         /* in its script, from 1; 0: a phase alone */
+			const char *detail;
+		} phase;
 		struct {
 			int output; /* 1: standard output, 2: standard error */
 			bool cut;

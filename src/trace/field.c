@@ -9,6 +9,7 @@ const char *const event_kind_names[] = {
 	[EVENT_SAMPLE] = "sample",
 	[EVENT_ATTEMPT] = "attempt",
 	[EVENT_LOST] = "lost",
+	[EVENT_PHASE] = "phase",
 	[EVENT_LOG] = "log",
 	[EVENT_RESPONSE] = "response",
 	[EVENT_MEMORY] = "memory",
@@ -81,10 +82,32 @@ static const struct field attempt_fields[] = {
 	REQUIRED("outcome", FIELD_WORD, attempt.outcome),
 	OPTIONAL("source", FIELD_WORD, attempt.source),
 	REQUIRED("began_known", FIELD_BOOL, attempt.began_known),
+	OPTIONAL("ended_after", FIELD_TIME, attempt.ended_after_ns),
+	OPTIONAL("lookup", FIELD_TIME, attempt.lookup_ns),
+	OPTIONAL("packets", FIELD_INT, attempt.packets),
+	OPTIONAL("address", FIELD_STRING, attempt.address),
+	OPTIONAL("connection", FIELD_INT, attempt.connection),
+	OPTIONAL("open", FIELD_INT, attempt.open),
 	OPTIONAL("detail", FIELD_STRING, attempt.detail),
 };
 
-static const struct field lost_fields[] = { OF, TIMES };
+static const struct field lost_fields[] = {
+	OF,
+	TIMES,
+	OPTIONAL("how", FIELD_WORD, lost.how),
+	OPTIONAL("by", FIELD_WORD, lost.by),
+	OPTIONAL("connection", FIELD_INT, lost.connection),
+	OPTIONAL("open", FIELD_INT, lost.open),
+};
+
+static const struct field phase_fields[] = {
+	OF,
+	TIMES,
+	REQUIRED("phase", FIELD_WORD, phase.phase),
+	OPTIONAL("made", FIELD_WORD, phase.made),
+	OPTIONAL("index", FIELD_INT, phase.index),
+	OPTIONAL("detail", FIELD_STRING, phase.detail),
+};
 
 static const struct field log_fields[] = {
 	OF,
@@ -143,6 +166,7 @@ const struct field_list event_fields[] = {
 	[EVENT_SAMPLE] = LIST(sample_fields),
 	[EVENT_ATTEMPT] = LIST(attempt_fields),
 	[EVENT_LOST] = LIST(lost_fields),
+	[EVENT_PHASE] = LIST(phase_fields),
 	[EVENT_LOG] = LIST(log_fields),
 	[EVENT_RESPONSE] = LIST(response_fields),
 	[EVENT_MEMORY] = LIST(memory_fields),

@@ -1,0 +1,78 @@
+/*
+ * rooms: what the control lines can ask of names, tap and gate. Each returns NULL, or a message of its own
+ * (static storage, without newline) when nothing was changed.
+ */
+#ifndef AGENT_ROOMS_H
+#define AGENT_ROOMS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* ---- names.c: the resolver ---- */
+#define NAME_BYTES_MAX 254
+enum resolution {
+	RESOLVE_ANSWER,
+	RESOLVE_NXDOMAIN,
+	RESOLVE_SERVFAIL,
+	RESOLVE_SILENT,
+	RESOLVE_LATE,
+	RESOLVE_STALE
+};
+const char *names_open(
+    uint16_t *ret_port); /* sockets on loopback, UDP and TCP; which port the redirect goes to */
+const char *names_set(const char *name, const struct sockaddr_storage *addresses, int count);
+/* `name` "*": every name. `attempts` 0: until further notice; otherwise back to RESOLVE_ANSWER after so many
+ * look-ups (A and AAAA of one client socket, and repeats of an unanswered one, count once), which is reported
+ * as `phase TIME 0 answer NAME`. */
+const char *names_resolve(const char *name, enum resolution how, int64_t late_ns,
+    const struct sockaddr_storage *stale, int attempts);
+const char *names_forward(const struct sockaddr_storage *server);
+/* The destruction of a UDP socket of the namespace, as socket_notices.c hears it. */
+void names_socket_gone(const struct sockaddr_storage *local, int64_t at_ns);
+
+/* ---- tap.c ---- */
+enum protocol { PROTOCOL_TCP, PROTOCOL_REDIS, PROTOCOL_POSTGRES };
+const char *tap_classify(uint16_t port, enum protocol protocol);
+const char *tap_begin(void);
+/* The destruction of a TCP socket of the namespace. */
+void tap_socket_gone(
+    const struct sockaddr_storage *local, const struct sockaddr_storage *remote, int64_t at_ns);
+
+/* ---- socket_notices.c: sock_diag's destroy multicast; feeds the two above ---- */
+const char *socket_notices_begin(void);
+
+/* ---- redirect.c: nftables, by netlink ---- */
+/* Everything to port 53 that the namespace sends, but for packets with AGENT_MARK, goes to this local port.
+ */
+#define AGENT_MARK 0x66730001u
+const char *redirect_names(uint16_t port);
+
+/* ---- gate.c ---- */
+enum gate_phase {
+	GATE_UNREACHABLE,
+	GATE_REFUSED,
+	GATE_HUNG,
+	GATE_CLOSING,
+	GATE_LOADING,
+	GATE_DENIED,
+	GATE_SLOW,
+	GATE_READY
+};
+struct gate_step {
+	enum gate_phase phase;
+	enum protocol protocol; /* LOADING, DENIED */
+	bool reset;             /* CLOSING: RST, not FIN */
+	char say[200];          /* LOADING, DENIED: "" for the protocol's usual words */
+	int64_t latency_ns, jitter_ns, close_ns, bandwidth; /* SLOW; bandwidth in bytes/s, 0: no limit */
+	uint64_t seed;
+	int attempts;   /* 0: no limit */
+	int64_t for_ns; /* 0: no limit */
+};
+#define GATE_STEPS_MAX 16
+#define GATES_MAX 16
+const char *gate_script(uint16_t port, const struct gate_step *steps, int count);
+const char *gate_ignore(const struct sockaddr_storage *source);
+void gate_close_all(void);
+
+#endif
