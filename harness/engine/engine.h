@@ -174,4 +174,26 @@ typedef void engine_on_event(void *owner, json_t *event);
 struct engine_call *engine_events(
     struct engine *engine, const json_t *filters, engine_on_event *on_event, engine_on_end *end, void *owner);
 
+/* ---- attachment: a container's stdin, stdout and stderr, both ways ---- */
+struct engine_attachment;
+typedef void engine_on_attached(void *owner);
+
+/* The container may be created and not started yet; it must have been created without a terminal, and with
+ * OpenStdin if it is to be written to (StdinOnce: closing the attachment ends its input). `attached` comes
+ * once, when nothing that the container says from then on is missed: start it there. Lines come as soon as
+ * they are whole, without a stamp (engine_stamp_ns 0). `end` comes exactly once unless the attachment is
+ * closed: without an error when the container's process is over (after its last words), with one when there
+ * is no such container, the engine vanished or ended the attachment of a running container, what came is no
+ * stream of lines, or more than ENGINE_ATTACHMENT_QUEUE_MAX bytes waited to be written. Rules as for calls:
+ * callbacks come from the loop, may close any attachment and the engine, and when `end` runs the pointer is
+ * dead. */
+struct engine_attachment *engine_container_attach(struct engine *engine, const char *id,
+    engine_on_attached *attached, engine_on_log_line *on_line, engine_on_end *end, void *owner);
+/* To the container's stdin. Never waits: what cannot be sent at once is queued; before `attached` everything
+ * is. What is still queued when the attachment ends is lost. */
+void engine_attachment_write(struct engine_attachment *attachment, const void *bytes, size_t length);
+#define ENGINE_ATTACHMENT_QUEUE_MAX (1UL << 20)
+/* Without a call back; NULL is allowed. The container goes on, but for what StdinOnce says. */
+void engine_attachment_close(struct engine_attachment *attachment);
+
 #endif
