@@ -44,25 +44,27 @@ struct endpoint {
 	int port;
 };
 
+#define WIRE_LINE_MAX 1024 /* bytes, without the newline */
 #define NOTICE_ADDRESSES_MAX 16
 struct notice {
 	enum notice_kind kind;
-	int64_t at_ns;          /* the agent's clock */
+	int64_t at_ns;          /* the agent's clock; ERROR has none: 0 */
 	int64_t number;         /* OK, ERROR: the command; QUERY, ANSWER: the DNS id; LOST: the count; LATE:
 				   nanoseconds; UNREACHABLE: the ICMP code; PHASE: the index */
 	struct endpoint local;  /* the client's end; QUERY, ANSWER, ABANDONED: the asking socket */
 	struct endpoint remote; /* PHASE: only its port */
 	char type[8];           /* QUERY, ANSWER: "A", "AAAA", "15" */
-	char name[256];         /* QUERY, ANSWER: the name asked for, lower case, no dot at its end */
-	char word[32];          /* ANSWER: rcode; SAID: outcome; CLOSED, RESET: who; PHASE: phase; HELLO:
-				   architecture */
-	char text[256]; /* SAID, ERROR: text, unescaped, NUL-terminated (a NUL in it ends it); HELLO: boot id
-			 */
-	char addresses[NOTICE_ADDRESSES_MAX][46]; /* ANSWER */
+	char name[256]; /* QUERY, ANSWER: the name asked for, lower case, no dot at its end; PHASE: when the
+			   port is 0, the name that is answered again */
+	char word[32];  /* ANSWER: rcode; SAID: outcome; CLOSED, RESET: who; PHASE: phase; HELLO:
+			   architecture */
+	char text[256]; /* SAID: text, unescaped (a NUL in it ends it); ERROR: the message; HELLO: boot id */
+	char addresses[NOTICE_ADDRESSES_MAX][46]; /* ANSWER: the first ones; as `address` above */
 	int address_count;
 };
 
-/* One line without its newline; outside data. 0, or -1 with what is wrong with it. */
+/* One line without its newline; outside data. 0, or -1 with what is wrong with it (ERR_ENVIRONMENT, complete:
+ * the line is quoted) and *ret_notice as it was. */
 int wire_parse(const char *line, size_t length, struct notice *ret_notice, struct err *err) MUST_CHECK;
 
 struct fold;
