@@ -17,6 +17,7 @@ endfunction()
 function(add_room name folder)
   cmake_parse_arguments(room "" "" "LINK" ${ARGN})
   room_sources(sources ${folder})
+  list(FILTER sources EXCLUDE REGEX "/main\\.c$") # a program's, not the library's
   add_library(${name} STATIC ${sources})
   get_filename_component(root ${folder} DIRECTORY)
   # "base/err.h", "engine/engine.h": a header is named with its room; src/ does not see harness/.

@@ -5,11 +5,13 @@
 #ifndef AGENT_OUTPUT_H
 #define AGENT_OUTPUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
-/* A line is put together by appending and then ended; at most LINE_MAX_BYTES, the rest is cut. */
+/* A line is put together by appending and then ended; at most LINE_MAX_BYTES. What does not fit is left out:
+ * a word, number or address as a whole, text and escaped bytes from there on. Begins as {0}. */
 #define LINE_MAX_BYTES 1024
 struct line {
 	char bytes[LINE_MAX_BYTES];
@@ -26,6 +28,14 @@ void line_send(struct line *line); /* adds the newline, queues it */
 /* What the tap lost elsewhere (the kernel's drop counter) is reported the same way. */
 void output_count_lost(uint64_t count);
 
-int output_open(int fd); /* 0, or -1 with errno */
+/* Replies to commands are never lost: the queue keeps some room for them alone. A command is taken only while
+ * there is room for its reply. */
+bool output_takes_reply(void);
+void line_send_reply(struct line *line);
+
+/* Makes the descriptor non-blocking. 0, or -1 with errno. When its reader has gone the reactor is stopped. */
+int output_open(int fd);
+/* Before the end: waits for the reader until then, no longer. */
+void output_finish(int64_t until_ns);
 
 #endif

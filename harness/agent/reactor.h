@@ -12,6 +12,9 @@
 struct source {
 	int fd;
 	void (*ready)(struct source *source, uint32_t events); /* EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP */
+	/* Told after all others that were ready at the same time. The control lines are: the reply to a
+	 * command then comes after everything that was seen before the command arrived. */
+	bool is_last;
 };
 
 /* 0, or -1 with errno. The source stays the caller's and must outlive its registration; events are level
