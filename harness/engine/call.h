@@ -21,7 +21,8 @@ struct engine {
 	char api_version[API_VERSION_MAX]; /* "" before negotiation */
 	/* The engine's wall clock is ahead of ours by at least this, as the Date of its last reply shows. */
 	int64_t clock_ahead_ns;
-	struct engine_call *calls; /* under way, owned */
+	struct engine_call *calls;             /* under way, owned */
+	struct engine_attachment *attachments; /* open, owned */
 };
 
 /* What becomes of a stream's reply. All but `free` may call the user back; since the user may then cancel,

@@ -35,6 +35,8 @@ void engine_close(struct engine *engine)
 {
 	if (!engine)
 		return;
+	while (engine->attachments)
+		engine_attachment_close(engine->attachments);
 	while (engine->calls)
 		engine_cancel(engine->calls);
 	address_release(&engine->address);

@@ -24,6 +24,7 @@ struct channel {
 
 struct log_stream {
 	bool tty;
+	bool attached; /* frames have no stamps and end no lines */
 	unsigned char header[FRAME_HEADER_LENGTH];
 	size_t header_length;
 	uint64_t frame_left; /* bytes of the current frame still to come */
@@ -49,6 +50,13 @@ struct log_stream *log_stream_new(bool tty)
 	stream->engine_error.max = ENGINE_ERROR_MAX;
 	for (size_t i = 0; i < ARRAY_LENGTH(stream->channels); i++)
 		stream->channels[i].text.max = ENGINE_LOG_LINE_MAX + 1;
+	return stream;
+}
+
+struct log_stream *log_stream_new_attached(void)
+{
+	struct log_stream *stream = log_stream_new(false);
+	stream->attached = true;
 	return stream;
 }
 
@@ -118,7 +126,7 @@ static int begin_frame(struct log_stream *stream, struct err *err)
 	stream->header_length = 0;
 	stream->in_engine_error = header[0] == FRAME_ENGINE_ERROR;
 	stream->output = header[0] == ENGINE_STDERR ? ENGINE_STDERR : ENGINE_STDOUT;
-	stream->at_stamp = !stream->in_engine_error;
+	stream->at_stamp = !stream->in_engine_error && !stream->attached;
 	stream->stamp_length = 0;
 	stream->part_length = 0;
 	return 0;
@@ -219,7 +227,7 @@ static int end_frame(struct log_stream *stream, struct engine_log_line *ret_line
 	struct channel *channel = channel_of(stream, stream->output);
 	if (stream->at_stamp)
 		(void)end_stamp(stream);
-	if (stream->part_length == 0 || stream->part_length >= PART_LENGTH_LEAST)
+	if (stream->attached || stream->part_length == 0 || stream->part_length >= PART_LENGTH_LEAST)
 		return 0;
 	give_line(stream, channel, channel->text.bytes, channel->text.length, ret_line);
 	return 1;

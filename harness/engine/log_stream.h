@@ -7,6 +7,9 @@
  * buffer (16 KiB) comes as several messages, each with a stamp; those in the middle of a line are taken out
  * again. With a terminal there are no frames, everything is stdout, and lines end in CR LF.
  *
+ * An attachment (POST /containers/x/attach) is multiplexed too, but there a frame is whatever was read from
+ * the process at once: parts of lines, without a stamp.
+ *
  * Memory is bounded by one line per output, whatever comes.
  */
 #ifndef ENGINE_LOG_STREAM_H
@@ -17,6 +20,7 @@
 struct log_stream;
 
 struct log_stream *log_stream_new(bool tty);
+struct log_stream *log_stream_new_attached(void);
 void log_stream_free(struct log_stream *stream);
 
 /* Takes bytes off the front of *bytes (moving it and lowering *length) until a line is whole.

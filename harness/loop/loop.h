@@ -60,6 +60,11 @@ void ticker_stop(struct ticker *ticker);
  * return the code that makes curl stop, or start a timer for "now". */
 struct transfer *transfer_start(
     struct loop *loop, CURL *easy, void (*done)(void *owner, CURLcode result), void *owner) MUST_CHECK;
+/* Only connects (TLS included), for a protocol of the caller's own. `done` is called once; when the result is
+ * CURLE_OK the connection stays, and the transfer with it: curl_easy_send() and curl_easy_recv() use it,
+ * until transfer_cancel() closes it. With any other result the transfer is gone, as above. */
+struct transfer *transfer_connect(
+    struct loop *loop, CURL *easy, void (*done)(void *owner, CURLcode result), void *owner) MUST_CHECK;
 /* Ends it without a call back. NULL is allowed. */
 void transfer_cancel(struct transfer *transfer);
 

@@ -24,6 +24,7 @@ struct transfer {
 	CURL *easy;
 	void (*done)(void *owner, CURLcode result);
 	void *owner;
+	bool stays; /* curl closes the connection of a CONNECT_ONLY handle that leaves the multi handle */
 };
 
 static void must(CURLMcode status, const char *what)
@@ -55,7 +56,8 @@ static void finish_transfers(struct loop *loop)
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
 		void (*done)(void *owner, CURLcode result) = transfer->done;
 		void *owner = transfer->owner;
-		transfer_end(transfer);
+		if (!transfer->stays || result != CURLE_OK)
+			transfer_end(transfer);
 		done(owner, result);
 	}
 }
@@ -140,6 +142,15 @@ struct transfer *transfer_start(
 	if (loop->transfers.running++ == 0)
 		uv_ref((uv_handle_t *)loop->transfers.poll);
 	must(curl_multi_add_handle(loop->transfers.multi, easy), "curl_multi_add_handle");
+	return transfer;
+}
+
+struct transfer *transfer_connect(
+    struct loop *loop, CURL *easy, void (*done)(void *owner, CURLcode result), void *owner)
+{
+	curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
+	struct transfer *transfer = transfer_start(loop, easy, done, owner);
+	transfer->stays = true;
 	return transfer;
 }
 
