@@ -10,6 +10,9 @@ get_target_property(AGENT_WARNINGS warnings INTERFACE_COMPILE_OPTIONS)
 set(AGENT_MUSL_CROSS ${PROJECT_SOURCE_DIR}/build/musl CACHE PATH
   "Where tools/packages.sh unpacks musl-dev of another architecture: ARCHITECTURE/usr/…")
 
+# CMake runs again when it has come.
+file(GLOB AGENT_MUSL_FOUND CONFIGURE_DEPENDS ${AGENT_MUSL_CROSS}/*/usr/lib/*-linux-musl/libc.a)
+
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
   set(AGENT_NATIVE amd64)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
@@ -119,6 +122,6 @@ foreach(architecture IN ITEMS amd64 arm64)
     message(FATAL_ERROR "the agent needs musl-gcc and the kernel's headers: apt-get install musl-tools linux-libc-dev")
   else()
     message(STATUS "No agent for ${architecture}: that needs ${AGENT_MACHINE_${architecture}}-linux-gnu-gcc, its kernel "
-      "headers and musl; ./dev build fetches them on Debian")
+      "headers and musl; ./dev test fetches them on Debian")
   endif()
 endforeach()

@@ -27,6 +27,59 @@ as_root() {
 	fi
 }
 
+# The agent for the other architecture of the two: made where this can be had, and left out where not. Its musl-dev
+# cannot be installed beside ours without changing what dpkg thinks this machine is, so it is unpacked in build/.
+other_architecture() {
+	case $(uname -m) in
+	x86_64) echo arm64 aarch64 'gcc-aarch64-linux-gnu linux-libc-dev-arm64-cross qemu-user-static|qemu-user' ;;
+	aarch64) echo amd64 x86_64 'gcc-x86-64-linux-gnu linux-libc-dev-amd64-cross qemu-user-static|qemu-user' ;;
+	*) echo none none ;;
+	esac
+}
+
+# unpack_musl ARCHITECTURE FOLDER: with package lists of our own, and the system's sources and keys.
+unpack_musl() {
+	architecture=$1 folder=$2
+	lists=$folder/apt
+	mkdir -p "$lists/lists/partial" "$lists/cache/archives/partial"
+	: >"$lists/status"
+	set -- -o APT::Architecture="$architecture" -o APT::Architectures="$architecture" -o Acquire::Languages=none \
+		-o Dir::State="$lists" -o Dir::State::status="$lists/status" -o Dir::Cache="$lists/cache" \
+		-o APT::Sandbox::User=root -o Debug::NoLocking=1
+	apt-get "$@" update && (cd "$folder" && apt-get "$@" download musl-dev && dpkg-deb -x musl-dev_*.deb "$folder")
+	status=$?
+	rm -rf "$lists" "$folder"/musl-dev_*.deb
+	return "$status"
+}
+
+# Never fails: without it the agent is made for this architecture alone, which CMake says.
+cross_ready() {
+	command -v apt-get >/dev/null && command -v dpkg-query >/dev/null || return 0
+	# shellcheck disable=SC2046 # a list of words
+	set -- $(other_architecture)
+	[ "$1" != none ] || return 0
+	architecture=$1 machine=$2
+	shift 2
+	folder=$root/build/musl/$architecture
+	if [ -f "$folder/usr/lib/$machine-linux-musl/libc.a" ] || [ -f "$folder/unavailable" ]; then
+		return 0
+	fi
+	# shellcheck disable=SC2046
+	set -- $(missing_packages "$@")
+	mkdir -p "$folder" "$logs"
+	if [ $# -gt 0 ] && ! install_packages "$@"; then
+		:
+	elif [ -f "/usr/lib/$machine-linux-musl/libc.a" ]; then
+		return 0
+	elif unpack_musl "$architecture" "$folder" >"$logs/musl-$architecture" 2>&1; then
+		say "musl for $architecture is in build/musl"
+		return 0
+	fi
+	# Once is enough: ./dev clean forgets it.
+	: >"$folder/unavailable"
+	say "there will be no agent for engines on $architecture: $logs/musl-$architecture, or the lines above, say why"
+}
+
 # Root, sudo without a password, or somebody at a terminal who can type one.
 can_be_root() {
 	[ "$(id -u)" -eq 0 ] && return 0
