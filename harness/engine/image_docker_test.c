@@ -257,6 +257,62 @@ static struct engine *open_tls(struct fixture *fixture, const char *folder, int 
 	return engine;
 }
 
+struct echo {
+	struct fixture *fixture;
+	struct outcome end;
+	int attached;
+	size_t lines, lengths;
+};
+
+static void on_attached(void *owner)
+{
+	struct echo *echo = owner;
+	echo->attached++;
+	loop_stop(echo->fixture->loop);
+}
+
+static void on_echo(void *owner, const struct engine_log_line *line)
+{
+	struct echo *echo = owner;
+	echo->lines++;
+	echo->lengths += line->length;
+}
+
+static void on_echo_end(void *owner, const struct err *err)
+{
+	struct echo *echo = owner;
+	on_end(&echo->end, err);
+}
+
+/* More than the socket takes at once, so that TLS has to go on with what it began. */
+static void attach_through_tls(struct fixture *fixture)
+{
+	char name[NAME_MAX_LENGTH];
+	snprintf(name, sizeof(name), "%s-echo", fixture->name);
+	json_t *config = container_config(fixture, (const char *const[]){ "echo", NULL }, NULL);
+	json_object_set_new(config, "OpenStdin", json_true());
+	json_object_set_new(config, "StdinOnce", json_true());
+	must(fixture, engine_container_create, name, config);
+	json_decref(config);
+	struct echo echo = { .fixture = fixture, .end.loop = fixture->loop };
+	struct engine_attachment *attachment =
+	    engine_container_attach(fixture->engine, name, on_attached, on_echo, on_echo_end, &echo);
+	wait_until(fixture->loop, echo.attached || echo.end.ends);
+	static char line[10000];
+	memset(line, 'x', sizeof(line));
+	line[sizeof(line) - 1] = '\n';
+	for (int i = 0; i < 90; i++)
+		engine_attachment_write(attachment, line, sizeof(line));
+	must(fixture, engine_container_start, name);
+	engine_attachment_write(attachment, "quit 0\n", 7);
+	wait_until(fixture->loop, echo.end.ends);
+	if (err_is_set(&echo.end.err))
+		fail_msg("%s", echo.end.err.message);
+	assert_int_equal(echo.lines, 90);
+	assert_int_equal(echo.lengths, 90 * (sizeof(line) - 1));
+	must(fixture, engine_container_remove, name);
+}
+
 static void test_tls(void **state)
 {
 	struct fixture *fixture = *state;
@@ -281,6 +337,7 @@ static void test_tls(void **state)
 	assert_false(engine_is_local(fixture->engine));
 	must(fixture, engine_negotiate);
 	must(fixture, engine_info);
+	attach_through_tls(fixture);
 	engine_close(fixture->engine);
 	/* The engine shows a certificate of an authority we do not trust. */
 	fixture->engine = open_tls(fixture, "other", port);

@@ -1,10 +1,13 @@
-/* First byte: bit 0 is "terminal", the rest the size of the pieces. What comes out must not depend on the
- * pieces. */
+/* First byte: bit 0 is "terminal", bit 7 without it "attachment", the rest the size of the pieces. What comes
+ * out must not depend on the pieces. */
 #include "engine/log_stream.h"
 
 #include "base/buf.h"
 
 #include <string.h>
+
+#define TERMINAL 0x01
+#define ATTACHMENT 0x80
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -17,9 +20,10 @@ static void tell(struct buf *out, const struct engine_log_line *line)
 	buf_add_char(out, '\n');
 }
 
-static void run(struct buf *out, bool tty, const char *bytes, size_t size, size_t piece_size)
+static void run(struct buf *out, unsigned char form, const char *bytes, size_t size, size_t piece_size)
 {
-	struct log_stream *stream = log_stream_new(tty);
+	struct log_stream *stream =
+	    form == ATTACHMENT ? log_stream_new_attached() : log_stream_new(form & TERMINAL);
 	struct engine_log_line line;
 	struct err err = ERR_INIT;
 	int got = 0;
@@ -45,8 +49,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t piece_size = (size_t)(data[0] >> 1) + 1;
 	struct buf whole CLEANUP(buf_release) = { 0 };
 	struct buf pieces CLEANUP(buf_release) = { 0 };
-	run(&whole, data[0] & 1, bytes, size - 1, size);
-	run(&pieces, data[0] & 1, bytes, size - 1, piece_size);
+	run(&whole, data[0] & (TERMINAL | ATTACHMENT), bytes, size - 1, size);
+	run(&pieces, data[0] & (TERMINAL | ATTACHMENT), bytes, size - 1, piece_size);
 	if (whole.length != pieces.length ||
 	    memcmp(buf_string(&whole), buf_string(&pieces), whole.length) != 0)
 		BUG("pieces of %zu bytes give other lines than the whole", piece_size);

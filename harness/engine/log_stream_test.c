@@ -346,6 +346,35 @@ static void test_stamps(void **state)
 	assert_string_equal(stamp_query(-7, buffer), "0.000000000");
 }
 
+/* An attachment's frames are parts of lines, and have no stamps. */
+static void test_an_attachment(void **state)
+{
+	(void)state;
+	struct buf bytes CLEANUP(buf_release) = { 0 };
+	struct buf out CLEANUP(buf_release) = { 0 };
+	add_text_frame(&bytes, 1, "be");
+	add_text_frame(&bytes, 2, STAMP "is text here\n");
+	add_text_frame(&bytes, 1, "gins\n\nand ");
+	add_text_frame(&bytes, 1, "ends\nrest");
+	for (size_t size = 1; size <= bytes.length; size++) {
+		struct log_stream *stream CLEANUP(log_stream_free_pointer) = log_stream_new_attached();
+		struct engine_log_line line;
+		struct err err = ERR_INIT;
+		buf_clear(&out);
+		for (size_t at = 0; at < bytes.length; at += size) {
+			const char *piece = bytes.bytes + at;
+			size_t length = bytes.length - at < size ? bytes.length - at : size;
+			while (log_stream_next(stream, &piece, &length, &line, &err) > 0)
+				tell(&out, &line);
+		}
+		while (log_stream_finish(stream, &line, &err) > 0)
+			tell(&out, &line);
+		assert_false(err_is_set(&err));
+		assert_string_equal(
+		    out.bytes, "err " STAMP "is text here|out begins|out |out and ends|out rest|");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -356,6 +385,7 @@ int main(void)
 		cmocka_unit_test(test_text_without_stamp_is_kept),
 		cmocka_unit_test(test_a_frame_of_several_lines),
 		cmocka_unit_test(test_a_terminal),
+		cmocka_unit_test(test_an_attachment),
 		cmocka_unit_test(test_an_engine_error_inside),
 		cmocka_unit_test(test_what_is_no_log_stream),
 		cmocka_unit_test(test_an_end_inside_a_frame),
