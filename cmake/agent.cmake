@@ -125,3 +125,16 @@ foreach(architecture IN ITEMS amd64 arm64)
       "headers and musl; ./dev test fetches them on Debian")
   endif()
 endforeach()
+
+# What is embedded in falsestart: each agent as the one layer of an image, made into C by a script.
+set(agent_binaries "")
+foreach(architecture IN LISTS AGENT_ARCHITECTURES)
+  list(APPEND agent_binaries ${AGENT_FOLDER}/${architecture}/falsestart-agent)
+endforeach()
+list(JOIN AGENT_ARCHITECTURES "," agent_architectures)
+add_custom_command(OUTPUT ${AGENT_FOLDER}/agent_layers.c
+  COMMAND ${CMAKE_COMMAND} -D ARCHITECTURES=${agent_architectures} -D FOLDER=${AGENT_FOLDER}
+    -P ${PROJECT_SOURCE_DIR}/cmake/agent_layers.cmake
+  DEPENDS ${agent_binaries} ${PROJECT_SOURCE_DIR}/cmake/agent_layers.cmake COMMENT "Agents as layers of images" VERBATIM)
+add_library(agent_layers STATIC ${AGENT_FOLDER}/agent_layers.c)
+target_include_directories(agent_layers PRIVATE ${PROJECT_SOURCE_DIR}/harness)
