@@ -8,8 +8,8 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { EXPECTATIONS_MAX = 1000, EXPECTATION_ID_MAX = 60, BACKOFF_AT_LEAST = 3, BACKOFF_FLOOR_MS = 20 };
-#define BACKOFF_TOLERANCE 0.10
+enum { EXPECTATIONS_MAX = 1000, EXPECTATION_ID_MAX = 60, BACKOFF_AT_LEAST = 3, FLOOR_MS = 20 };
+#define TOLERANCE 0.10
 
 void expectation_release(struct expectation *expectation)
 {
@@ -33,6 +33,7 @@ void expectation_release(struct expectation *expectation)
 	}
 	free(expectation->respond.bodies);
 	free(expectation->respond.body_pattern);
+	free(expectation->agrees.pattern);
 	free(expectation->claim_text);
 }
 
@@ -152,6 +153,7 @@ enum subject {
 	OF_MEMORY = 1 << WATCH_MEMORY,
 	OF_SERVICE = 1 << 4,
 	OF_REQUEST = 1 << 5,
+	OF_WIRE = 1 << 6, /* an attempts watch that takes them from there: no log is asked */
 };
 
 #define AT(member) .offset = offsetof(struct expectation, member)
@@ -188,40 +190,16 @@ static const struct verb {
 	    "a request step", { { 0 } } },
 	{ "memory", "a memory expectation", EXPECT_MEMORY, read_memory, read_bytes_claim, OF_MEMORY,
 	    "a memory watch", { { .key = "during", .read = read_during } } },
+	{ "agrees", "an agrees expectation", EXPECT_AGREES, read_agrees, NULL, OF_WIRE,
+	    "an attempts watch of the wire", { { .key = "during", .read = read_during } } },
 };
 
-static const struct verb *find_verb(struct reader *reader, const struct node *node, struct err *err)
-{
-	const struct verb *found = NULL;
-	for (size_t i = 0; i < ARRAY_LENGTH(verbs); i++) {
-		if (!node_get(node, verbs[i].key))
-			continue;
-		if (found) {
-			refuse(reader, node, err,
-			    "an expectation has one verb; this one has both `%s` and `%s`", found->key,
-			    verbs[i].key);
-			return NULL;
-		}
-		found = &verbs[i];
-	}
-	if (found)
-		return found;
-	for (size_t i = 0; i < node->entry_count; i++) {
-		const struct node *key = node->entries[i].key;
-		struct nearest nearest = nearest_to(key->text);
-		for (size_t j = 0; j < ARRAY_LENGTH(verbs); j++)
-			nearest_offer(&nearest, verbs[j].key);
-		if (nearest_found(&nearest)) {
-			refuse(reader, key, err, "unknown key `%s` in an expectation; did you mean `%s`?",
-			    SHOW(key->text), nearest_found(&nearest));
-			return NULL;
-		}
-	}
-	refuse(reader, node, err,
-	    "an expectation needs one verb: reach, sequence, never, always, backoff, matches, respond or "
-	    "memory");
-	return NULL;
-}
+static const struct choice choice = {
+	.in = "an expectation",
+	.one = "an expectation has one verb",
+	.needs = "an expectation needs one verb",
+	KEYS(verbs),
+};
 
 static int check_fit(struct reader *reader, const struct node *node, const struct verb *verb,
     const struct expectation *expectation, struct err *err)
@@ -230,8 +208,9 @@ static int check_fit(struct reader *reader, const struct node *node, const struc
 	unsigned subject = OF_REQUEST;
 	if (expectation->watch >= 0) {
 		const struct watch *watch = &reader->plan->watches[expectation->watch];
-		subject = 1U << watch->kind;
-		is = watch_kind_name(watch->kind);
+		bool wire = watch->kind == WATCH_ATTEMPTS && !watch->from_log;
+		subject = 1U << watch->kind | (wire ? OF_WIRE : 0U);
+		is = watch->from_log ? "one of the log" : watch_kind_name(watch->kind);
 	} else if (expectation->service >= 0) {
 		subject = OF_SERVICE;
 		is = "a service";
@@ -243,12 +222,6 @@ static int check_fit(struct reader *reader, const struct node *node, const struc
 
 /* ---- one expectation ---- */
 
-static int skip(struct reader *reader, const struct node *node, void *into, struct err *err)
-{
-	(void)reader, (void)node, (void)into, (void)err;
-	return 0;
-}
-
 static void set_defaults(struct expectation *expectation)
 {
 	expectation->watch = expectation->service = expectation->step = -1;
@@ -257,9 +230,12 @@ static void set_defaults(struct expectation *expectation)
 	expectation->backoff = (struct backoff){ .cap_ns = INT64_MAX,
 		.factor = 1,
 		.at_least = BACKOFF_AT_LEAST,
-		.tolerance = BACKOFF_TOLERANCE,
-		.floor_ns = BACKOFF_FLOOR_MS * NS_PER_MS };
+		.tolerance = TOLERANCE,
+		.floor_ns = FLOOR_MS * NS_PER_MS };
 	expectation->times = (struct range){ .low = 1, .high = INT64_MAX };
+	expectation->agrees.log_watch = -1;
+	expectation->agrees.tolerance = TOLERANCE;
+	expectation->agrees.floor_ns = FLOOR_MS * NS_PER_MS;
 }
 
 static int read_expectation(
@@ -267,17 +243,18 @@ static int read_expectation(
 {
 	if (node->kind != NODE_MAPPING)
 		return refuse_kind(reader, node, err, "an expectation, which is a map with `of` and a verb,");
-	const struct verb *verb = find_verb(reader, node, err);
-	if (!verb)
+	int found = choice_find(reader, node, &choice, err);
+	if (found < 0)
 		return -1;
+	const struct verb *verb = &verbs[found];
 	expectation->kind = verb->kind;
 	const struct node *of = node_get(node, "of");
 	if (of &&
 	    (read_of(reader, of, expectation, err) < 0 || check_fit(reader, of, verb, expectation, err) < 0))
 		return -1;
 	struct field fields[12] = {
-		{ .key = "of", .read = skip, .needed = "the watch, service or request step that is judged" },
-		{ .key = "id", .read = skip },
+		{ .key = "of", .needed = "the watch, service or request step that is judged" },
+		{ .key = "id" },
 		{ .key = "text", .read = read_text, AT(text) },
 		{ .key = "source", .read = read_text, AT(source) },
 		{ .key = verb->key, .read = verb->read },

@@ -129,3 +129,44 @@ int fields_read(struct reader *reader, const struct node *node, const char *what
 	}
 	return 0;
 }
+
+static const char *choice_key(const struct choice *choice, size_t index)
+{
+	return *(const char *const *)(const void *)((const char *)choice->keys + index * choice->stride);
+}
+
+static int refuse_choice(
+    struct reader *reader, const struct node *node, const struct choice *choice, struct err *err)
+{
+	for (size_t i = 0; i < node->entry_count; i++) {
+		const struct node *key = node->entries[i].key;
+		struct nearest nearest = nearest_to(key->text);
+		for (size_t j = 0; j < choice->count; j++)
+			nearest_offer(&nearest, choice_key(choice, j));
+		if (nearest_found(&nearest))
+			return refuse(reader, key, err, "unknown key `%s` in %s; did you mean `%s`?",
+			    SHOW(key->text), choice->in, nearest_found(&nearest));
+	}
+	struct buf keys CLEANUP(buf_release) = { 0 };
+	for (size_t i = 0; i < choice->count; i++)
+		buf_addf(&keys, "%s%s",
+		    i == 0                   ? ""
+		    : i + 1 == choice->count ? " or "
+					     : ", ",
+		    choice_key(choice, i));
+	return refuse(reader, node, err, "%s: %s", choice->needs, buf_string(&keys));
+}
+
+int choice_find(struct reader *reader, const struct node *node, const struct choice *choice, struct err *err)
+{
+	size_t found = choice->count;
+	for (size_t i = 0; i < choice->count; i++) {
+		if (!node_get(node, choice_key(choice, i)))
+			continue;
+		if (found < choice->count)
+			return refuse(reader, node, err, "%s; this one has both `%s` and `%s`", choice->one,
+			    choice_key(choice, found), choice_key(choice, i));
+		found = i;
+	}
+	return found < choice->count ? (int)found : refuse_choice(reader, node, choice, err);
+}

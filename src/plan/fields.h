@@ -42,6 +42,22 @@ struct field {
 int fields_read(struct reader *reader, const struct node *node, const char *what, const struct field *fields,
     size_t count, void *into, struct err *err) MUST_CHECK;
 
+/* A map that has one of several keys: the verb of a step, the phase of a script's element. The keys stand in
+ * a table of the caller's: KEYS(verbs). */
+struct choice {
+	const char *in;    /* "a step" */
+	const char *one;   /* "a step does one thing" */
+	const char *needs; /* "a step needs one verb" */
+	const char *const *keys;
+	size_t stride, count; /* bytes from key to key; keys */
+};
+#define KEYS(table) .keys = &(table)[0].key, .stride = sizeof((table)[0]), .count = ARRAY_LENGTH(table)
+
+/* Which one the map has: its index in the table, or -1 when it has none (the message has the nearest) or two.
+ */
+int choice_find(
+    struct reader *reader, const struct node *node, const struct choice *choice, struct err *err) MUST_CHECK;
+
 /* An error at a node. Returns -1. */
 int refuse(const struct reader *reader, const struct node *node, struct err *err, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

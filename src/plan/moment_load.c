@@ -71,8 +71,7 @@ static int read_event(struct reader *reader, const struct node *node, void *into
 		    "`%s` is not a moment: no service of the stack is called `%s`%s", SHOW(text), SHOW(name),
 		    hint);
 	}
-	if (check_service_event(reader, node, dot + 1, (size_t)service, err) < 0 ||
-	    check_started(reader, node, (size_t)service, err) < 0)
+	if (check_seen_event(reader, node, dot + 1, (size_t)service, err) < 0)
 		return -1;
 	set_name(moment, MOMENT_SERVICE, name, dot + 1);
 	return 0;

@@ -23,6 +23,7 @@ void plan_free(struct plan *plan)
 		step_release(&plan->steps[i]);
 	for (size_t i = 0; i < plan->expectation_count; i++)
 		expectation_release(&plan->expectations[i]);
+	phase_scripts_release(plan->phases, plan->phase_count);
 	free(plan->watches);
 	free(plan->steps);
 	free(plan->expectations);
@@ -149,6 +150,7 @@ static const struct field plan_fields[] = {
 	    .read = read_stack,
 	    .needed = "a compose file beside the scenario, or the services themselves" },
 	{ .key = "subject", .read = read_subject, .needed = "the service under test" },
+	{ .key = "phases", .read = read_phases },
 	{ .key = "watch", .read = read_watches },
 	{ .key = "steps", .read = read_steps, .needed = "what happens in the world, beginning with a start" },
 	{ .key = "expect",

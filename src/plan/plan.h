@@ -40,9 +40,10 @@ struct moment {
 };
 
 /* "created started stopped exited killed oom-killed paused unpaused restarted removed healthy unhealthy" from
- * the engine, and the rungs of the ladder of phases ("ready", "loading", "refused" …) from the harness's own
- * readiness probe. NULL-terminated. "restarted" is a start that no step asked for; "exited" an end that no
- * step asked for; "stopped" an end that a step asked for. */
+ * the engine, and the rungs of the ladder of phases: from the harness's own readiness probe (EVENT_SERVICE;
+ * "absent unresolvable slow" it cannot tell), and, but for "ready", when a phase is made (EVENT_PHASE).
+ * NULL-terminated. "restarted" is a start that no step asked for; "exited" an end that no step asked for;
+ * "stopped" an end that a step asked for. */
 extern const char *const service_events[];
 
 /* ---- phases: what a dependency looks like from the subject ---- */
@@ -78,7 +79,10 @@ struct phase_step {
 	int64_t for_ns;                          /* over after this time; 0: no limit */
 };
 
-/* One after the other; the last lasts. Of the port that the service's protocol is known for. */
+/* One after the other; each is limited by `attempts` or `for_ns`, but for the last, which lasts. Of the
+ * service's protocol_port, which is known unless all phases are of names (ABSENT, UNRESOLVABLE); a service
+ * that looks LOADING or DENIED speaks redis or postgres. Never of the subject. */
+#define PHASE_STEPS_MAX 16
 struct phase_script {
 	size_t service;
 	struct position position;

@@ -7,10 +7,7 @@
 
 const char *const service_events[] = { "created", "started", "stopped", "exited", "killed", "oom-killed",
 	"paused", "unpaused", "restarted", "removed", "healthy", "unhealthy", "refused", "unreachable",
-	"hung", "closing", "loading", "denied", "ready", NULL };
-
-/* From here on they are the readiness probe's. */
-static const char first_phase[] = "refused";
+	"hung", "closing", "loading", "denied", "ready", "absent", "unresolvable", "slow", NULL };
 
 const char *watch_kind_name(enum watch_kind kind)
 {
@@ -86,28 +83,54 @@ int resolve_step(struct reader *reader, const struct node *node, int *ret_step, 
 	return refuse(reader, node, err, "no step has the id `%s`%s", SHOW(id), hint);
 }
 
+/* Can the readiness probe ever see this phase of the service? */
+static int check_probed(
+    struct reader *reader, const struct node *node, enum phase phase, size_t service, struct err *err)
+{
+	const struct service *of = &reader->plan->stack->services[service];
+	bool in_step = reader->current < reader->plan->step_count;
+	if (!phase_is_probed(phase) && phase_is_made(reader, service, phase))
+		return refuse(reader, node, err,
+		    "`%s` is what the scenario itself makes of `%s`, so there is nothing to judge",
+		    phase_names[phase], of->name);
+	if (!phase_is_probed(phase))
+		return refuse(reader, node, err,
+		    "`%s` of `%s` can never be seen: neither `phases` nor %s step makes it look so",
+		    phase_names[phase], of->name, in_step ? "an earlier" : "a");
+	if (of->protocol)
+		return 0;
+	return refuse(reader, node, err,
+	    "`%s` of `%s` can never be seen: the image `%s` says no protocol; give the service "
+	    "`x-falsestart: { protocol: tcp, port: … }`, or use a watch",
+	    phase_names[phase], of->name, SHOW(of->image));
+}
+
 int check_service_event(
     struct reader *reader, const struct node *node, const char *event, size_t service, struct err *err)
 {
-	const struct service *of = &reader->plan->stack->services[service];
 	struct nearest nearest = nearest_to(event);
-	bool phase = false;
 	for (size_t i = 0; service_events[i]; i++) {
-		phase = phase || strcmp(service_events[i], first_phase) == 0;
+		enum phase phase;
 		nearest_offer(&nearest, service_events[i]);
 		if (strcmp(service_events[i], event) != 0)
 			continue;
-		if (phase && !of->protocol)
-			return refuse(reader, node, err,
-			    "`%s` of `%s` can never be seen: the image `%s` says no protocol; give the "
-			    "service "
-			    "`x-falsestart: { protocol: tcp, port: … }`, or use a watch",
-			    event, of->name, SHOW(of->image));
-		return 0;
+		return phase_find(event, &phase) ? check_probed(reader, node, phase, service, err) : 0;
 	}
 	char *hint OWNED = suggest(&nearest);
 	return refuse(reader, node, err, "`%s` is nothing that happens to a service%s", SHOW(event),
 	    hint[0] ? hint : "; what does is started, stopped, exited, restarted, ready, …");
+}
+
+int check_seen_event(
+    struct reader *reader, const struct node *node, const char *event, size_t service, struct err *err)
+{
+	enum phase phase;
+	/* That nothing is in the way is not that the service is ready: that is for the probe to say. */
+	if (phase_find(event, &phase) && phase != PHASE_READY && phase_is_made(reader, service, phase))
+		return 0;
+	if (check_service_event(reader, node, event, service, err) < 0)
+		return -1;
+	return check_started(reader, node, service, err);
 }
 
 int check_started(struct reader *reader, const struct node *node, size_t service, struct err *err)

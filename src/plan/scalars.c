@@ -61,6 +61,14 @@ bool is_name(const char *text, bool dots)
 	return true;
 }
 
+bool has_control(const char *text)
+{
+	for (; *text; text++)
+		if (iscntrl((unsigned char)*text) && *text != '\t')
+			return true;
+	return false;
+}
+
 int read_any_text(struct reader *reader, const struct node *node, void *into, struct err *err)
 {
 	const char *text = scalar_text(reader, node, "a text", err);
@@ -139,6 +147,18 @@ int read_span(struct reader *reader, const struct node *node, void *into, struct
 		return -1;
 	if (ns <= 0)
 		return refuse(reader, node, err, "`%s` must be longer than nothing", SHOW(node->text));
+	*(int64_t *)into = ns;
+	return 0;
+}
+
+int read_period(struct reader *reader, const struct node *node, void *into, struct err *err)
+{
+	int64_t ns = 0;
+	if (read_span(reader, node, &ns, err) < 0)
+		return -1;
+	if (ns < NS_PER_MS)
+		return refuse(reader, node, err,
+		    "`%s` is less than 1ms at this speed; the least is `1ms real`", SHOW(node->text));
 	*(int64_t *)into = ns;
 	return 0;
 }

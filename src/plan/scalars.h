@@ -15,6 +15,7 @@ field_read read_name;     /* char *: letters, digits, - and _ */
 field_read read_flag;     /* bool */
 field_read read_duration; /* int64_t, ns, by the speed unless ` real` follows; may be 0 */
 field_read read_span;     /* int64_t, ns: as a duration, more than 0 */
+field_read read_period;   /* int64_t, ns: as a span, 1 ms at least at this speed */
 field_read read_count;    /* int, 1 or more */
 field_read read_port;     /* int, 1..65535 */
 field_read read_number;   /* double, finite */
@@ -40,6 +41,8 @@ int parse_story_duration(const char *text, double speed, int64_t *ret_ns, struct
 int expand_durations(const char *text, double speed, struct buf *out, struct err *err) MUST_CHECK;
 /* Is it made of letters, digits, - and _ (and . if `dots`), beginning with a letter or digit? */
 bool is_name(const char *text, bool dots);
+/* Holds a control character other than a tabulator. */
+bool has_control(const char *text);
 void strings_add(struct strings *strings, char *owned);
 void strings_release(struct strings *strings);
 

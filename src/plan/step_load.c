@@ -5,8 +5,6 @@
 #include "plan/references.h"
 #include "plan/scalars.h"
 
-#include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { STEPS_MAX = 1000, STEP_ID_MAX = 60, WAIT_MAX_S = 60, REQUEST_TIMEOUT_S = 10 };
@@ -18,6 +16,7 @@ void step_release(struct step *step)
 	free(step->signal);
 	moment_release(&step->after);
 	moment_release(&step->until);
+	phase_scripts_release(step->scripts, step->script_count);
 	free(step->request.method);
 	free(step->request.path);
 	free(step->request.body);
@@ -152,14 +151,6 @@ static int read_request(struct reader *reader, const struct node *node, void *in
 	return check_started(reader, node, step->request.service, err);
 }
 
-static bool has_control(const char *text)
-{
-	for (; *text; text++)
-		if (iscntrl((unsigned char)*text) && *text != '\t')
-			return true;
-	return false;
-}
-
 static int read_headers(struct reader *reader, const struct node *node, void *into, struct err *err)
 {
 	struct strings *headers = into;
@@ -225,39 +216,15 @@ static const struct verb {
 	    .read = read_request,
 	    .companions = request_fields,
 	    .companion_count = ARRAY_LENGTH(request_fields) },
+	{ .key = "phase", .what = "a phase step", .kind = STEP_PHASE, .read = read_step_phases },
 };
 
-static const struct verb *find_verb(struct reader *reader, const struct node *node, struct err *err)
-{
-	const struct verb *found = NULL;
-	for (size_t i = 0; i < ARRAY_LENGTH(verbs); i++) {
-		if (!node_get(node, verbs[i].key))
-			continue;
-		if (found) {
-			refuse(reader, node, err, "a step does one thing; this one has both `%s` and `%s`",
-			    found->key, verbs[i].key);
-			return NULL;
-		}
-		found = &verbs[i];
-	}
-	if (found)
-		return found;
-	for (size_t i = 0; i < node->entry_count; i++) {
-		const struct node *key = node->entries[i].key;
-		struct nearest nearest = nearest_to(key->text);
-		for (size_t j = 0; j < ARRAY_LENGTH(verbs); j++)
-			nearest_offer(&nearest, verbs[j].key);
-		if (nearest_found(&nearest)) {
-			refuse(reader, key, err, "unknown key `%s` in a step; did you mean `%s`?",
-			    SHOW(key->text), nearest_found(&nearest));
-			return NULL;
-		}
-	}
-	refuse(reader, node, err,
-	    "a step needs one verb: start, stop, kill, pause, unpause, restart, remove, wait, hold or "
-	    "request");
-	return NULL;
-}
+static const struct choice choice = {
+	.in = "a step",
+	.one = "a step does one thing",
+	.needs = "a step needs one verb",
+	KEYS(verbs),
+};
 
 static int read_after(struct reader *reader, const struct node *node, void *into, struct err *err)
 {
@@ -266,19 +233,14 @@ static int read_after(struct reader *reader, const struct node *node, void *into
 	return read_moment(reader, node, &step->after, err);
 }
 
-static int skip(struct reader *reader, const struct node *node, void *into, struct err *err)
-{
-	(void)reader, (void)node, (void)into, (void)err;
-	return 0;
-}
-
 static int read_step(struct reader *reader, const struct node *node, struct step *step, struct err *err)
 {
-	const struct verb *verb = find_verb(reader, node, err);
-	if (!verb)
+	int found = choice_find(reader, node, &choice, err);
+	if (found < 0)
 		return -1;
+	const struct verb *verb = &verbs[found];
 	struct field fields[8] = {
-		{ .key = "id", .read = skip }, /* read_ids() */
+		{ .key = "id" }, /* read_ids() */
 		{ .key = verb->key, .read = verb->read, .offset = verb->offset },
 		{ .key = "after", .read = read_after },
 	};
@@ -328,7 +290,7 @@ static bool is_taken(const struct plan *plan, const char *id)
 	       stack_find(plan->stack, id) >= 0;
 }
 
-/* "start-redis", "start-redis-2", "start-all"; "wait-3" is the third step. */
+/* "start-redis", "start-redis-2", "start-all", "phase-redis"; "wait-3" is the third step. */
 static char *make_id(const struct plan *plan, const struct step *step, size_t index, const char *verb)
 {
 	struct buf id CLEANUP(buf_release) = { .max = STEP_ID_MAX };
@@ -336,7 +298,9 @@ static char *make_id(const struct plan *plan, const struct step *step, size_t in
 	buf_addf(&id, "%s%s", verb, all ? "-all" : "");
 	for (size_t i = 0; i < step->service_count && !all; i++)
 		buf_addf(&id, "-%s", plan->stack->services[step->services[i]].name);
-	if (step->service_count == 0)
+	for (size_t i = 0; i < step->script_count; i++)
+		buf_addf(&id, "-%s", plan->stack->services[step->scripts[i].service].name);
+	if (step->service_count + step->script_count == 0)
 		buf_addf(&id, "-%zu", index + 1);
 	for (char *byte = id.bytes; *byte; byte++)
 		if (*byte == '.') /* a dot would read as SERVICE.EVENT */

@@ -327,3 +327,72 @@ int read_memory(struct reader *reader, const struct node *node, void *into, stru
 	};
 	return fields_read(reader, node, "`memory`", fields, ARRAY_LENGTH(fields), into, err);
 }
+
+/* ---- log against wire ---- */
+
+static int read_delay_pattern(struct reader *reader, const struct node *node, void *into, struct err *err)
+{
+	struct expectation *expectation = into;
+	if (read_pattern(reader, node, &expectation->agrees.pattern, err) < 0)
+		return -1;
+	if (!has_group(expectation->agrees.pattern))
+		return refuse(reader, node, err,
+		    "the delay is what the pattern's first group says, and it has none; write (\\d+)");
+	return 0;
+}
+
+static int read_log_watch(struct reader *reader, const struct node *node, void *into, struct err *err)
+{
+	struct expectation *expectation = into;
+	if (resolve_watch(reader, node, &expectation->agrees.log_watch, err) < 0)
+		return -1;
+	const struct watch *watch = &reader->plan->watches[expectation->agrees.log_watch];
+	if (watch->kind != WATCH_LOG)
+		return refuse(reader, node, err, "a log says the delays, as in `in: gateway.log`; `%s` is %s",
+		    watch->name, watch_kind_name(watch->kind));
+	return check_started(reader, node, watch->service, err);
+}
+
+static int read_unit(struct reader *reader, const struct node *node, void *into, struct err *err)
+{
+	static const struct {
+		const char *name;
+		int64_t ns;
+	} units[] = { { "ns", 1 }, { "us", NS_PER_US }, { "ms", NS_PER_MS }, { "s", NS_PER_S } };
+	struct expectation *expectation = into;
+	const char *text = scalar_text(reader, node, "a unit, as in ms,", err);
+	if (!text)
+		return -1;
+	for (size_t i = 0; i < ARRAY_LENGTH(units); i++)
+		if (strcmp(units[i].name, text) == 0) {
+			expectation->agrees.unit_ns = units[i].ns;
+			return 0;
+		}
+	return refuse(reader, node, err, "`%s` is no unit of a delay; ns, us, ms and s are", SHOW(text));
+}
+
+int read_agrees(struct reader *reader, const struct node *node, void *into, struct err *err)
+{
+	static const struct field fields[] = {
+		{ .key = "log",
+		    .read = read_delay_pattern,
+		    .needed = "the pattern of a line that says a delay, as in 'retrying in (\\d+)ms'" },
+		{ .key = "in", .read = read_log_watch },
+		{ .key = "unit",
+		    .read = read_unit,
+		    .needed = "the unit of the number in the line: ns, us, ms or s" },
+		{ .key = "tolerance",
+		    .read = read_percent,
+		    .offset = offsetof(struct expectation, agrees.tolerance) },
+		{ .key = "floor",
+		    .read = read_duration,
+		    .offset = offsetof(struct expectation, agrees.floor_ns) },
+	};
+	struct expectation *expectation = into;
+	if (fields_read(reader, node, "`agrees`", fields, ARRAY_LENGTH(fields), into, err) < 0)
+		return -1;
+	if (expectation->agrees.log_watch < 0)
+		expectation->agrees.log_watch =
+		    log_watch_of(reader->plan, subject_watch(reader, expectation)->service);
+	return 0;
+}

@@ -19,7 +19,7 @@ static int read_wait_for(struct reader *reader, const struct node *node, void *i
 	if (service >= 0) {
 		until->kind = MOMENT_SERVICE;
 		until->name = xstrdup(name);
-		return check_started(reader, node, (size_t)service, err);
+		return 0;
 	}
 	struct nearest nearest = nearest_to(name);
 	for (size_t i = 0; i < reader->plan->watch_count; i++)
@@ -59,7 +59,7 @@ static int read_wait_event(struct reader *reader, const struct node *node, void 
 		    reader->plan->watches[until->watch].name,
 		    watch_kind_name(reader->plan->watches[until->watch].kind));
 	int service = stack_find(reader->plan->stack, until->name);
-	if (check_service_event(reader, node, text, (size_t)service, err) < 0)
+	if (check_seen_event(reader, node, text, (size_t)service, err) < 0)
 		return -1;
 	until->what = xstrdup(text);
 	return 0;

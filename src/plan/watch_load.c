@@ -47,25 +47,15 @@ static int read_to(struct reader *reader, const struct node *node, void *into, s
 
 static int read_from(struct reader *reader, const struct node *node, void *into, struct err *err)
 {
-	(void)into;
-	const char *text = scalar_text(reader, node, "log", err);
+	struct watch *watch = into;
+	const char *text = scalar_text(reader, node, "wire or log", err);
 	if (!text)
 		return -1;
-	if (strcmp(text, "log") != 0)
-		return refuse(reader, node, err, "attempts cannot be taken from `%s`; `log` is what there is",
-		    SHOW(text));
-	return 0;
-}
-
-/* A poll more often than once a millisecond measures the poller. */
-static int read_every(struct reader *reader, const struct node *node, void *into, struct err *err)
-{
-	int64_t *every_ns = into;
-	if (read_span(reader, node, every_ns, err) < 0)
-		return -1;
-	if (*every_ns < NS_PER_MS)
+	watch->from_log = strcmp(text, "log") == 0;
+	if (!watch->from_log && strcmp(text, "wire") != 0)
 		return refuse(reader, node, err,
-		    "`%s` is less than 1ms at this speed; write it with ` real` behind", SHOW(node->text));
+		    "attempts cannot be taken from `%s`; `wire` is what was done, `log` what was said",
+		    SHOW(text));
 	return 0;
 }
 
@@ -73,15 +63,28 @@ static int read_every(struct reader *reader, const struct node *node, void *into
 
 static const struct field http_fields[] = {
 	{ .key = "http", .read = read_http },
-	{ .key = "every", .read = read_every, AT(every_ns) },
+	{ .key = "every", .read = read_period, AT(every_ns) },
 	{ .key = "timeout", .read = read_span, AT(timeout_ns) },
 	{ .key = "state", .read = read_jq, AT(state) },
 };
 
-static const struct field attempts_fields[] = {
+static const struct field wire_fields[] = {
 	{ .key = "attempts", .read = read_service },
 	{ .key = "to", .read = read_to, .needed = "the dependency and its port, as in redis:6379" },
-	{ .key = "from", .read = read_from, .needed = "where attempts are seen; write `from: log`" },
+	{ .key = "from" }, /* read before, since the other keys depend on it */
+#define NO_LINES                                                                                           \
+	"these attempts are seen on the wire, where no line says how one ends; leave the pattern out, or " \
+	"write `from: log`"
+	{ .key = "begins", .unsupported = NO_LINES },
+	{ .key = "fails", .unsupported = NO_LINES },
+	{ .key = "succeeds", .unsupported = NO_LINES },
+	{ .key = "lost", .unsupported = NO_LINES },
+};
+
+static const struct field log_fields[] = {
+	{ .key = "attempts", .read = read_service },
+	{ .key = "to", .read = read_to, .needed = "the dependency and its port, as in redis:6379" },
+	{ .key = "from" },
 	{ .key = "fails",
 	    .read = read_pattern,
 	    AT(fails),
@@ -94,9 +97,19 @@ static const struct field attempts_fields[] = {
 	{ .key = "lost", .read = read_pattern, AT(lost) },
 };
 
+static int read_attempts(struct reader *reader, const struct node *node, struct watch *watch, struct err *err)
+{
+	const struct node *from = node_get(node, "from");
+	if (from && read_from(reader, from, watch, err) < 0)
+		return -1;
+	const struct field *fields = watch->from_log ? log_fields : wire_fields;
+	size_t count = watch->from_log ? ARRAY_LENGTH(log_fields) : ARRAY_LENGTH(wire_fields);
+	return fields_read(reader, node, "an attempts watch", fields, count, watch, err);
+}
+
 static const struct field memory_fields[] = {
 	{ .key = "memory", .read = read_service },
-	{ .key = "every", .read = read_every, AT(every_ns) },
+	{ .key = "every", .read = read_period, AT(every_ns) },
 };
 
 static const struct {
@@ -106,7 +119,7 @@ static const struct {
 	size_t count;
 } kinds[] = {
 	{ "http", "an http watch", WATCH_HTTP, http_fields, ARRAY_LENGTH(http_fields) },
-	{ "attempts", "an attempts watch", WATCH_ATTEMPTS, attempts_fields, ARRAY_LENGTH(attempts_fields) },
+	{ "attempts", "an attempts watch", WATCH_ATTEMPTS, NULL, 0 },
 	{ "memory", "a memory watch", WATCH_MEMORY, memory_fields, ARRAY_LENGTH(memory_fields) },
 };
 
@@ -135,6 +148,8 @@ static int read_watch(struct reader *reader, const struct node *node, struct wat
 	watch->kind = kinds[kind].kind;
 	watch->every_ns = watch->kind == WATCH_HTTP ? 50 * NS_PER_MS : 250 * NS_PER_MS;
 	watch->timeout_ns = NS_PER_S;
+	if (watch->kind == WATCH_ATTEMPTS)
+		return read_attempts(reader, node, watch, err);
 	return fields_read(reader, node, kinds[kind].what, kinds[kind].fields, kinds[kind].count, watch, err);
 }
 
@@ -172,4 +187,12 @@ void add_log_watches(struct plan *plan)
 		watch->position = plan->stack->services[i].position;
 		watch->service = i;
 	}
+}
+
+int log_watch_of(const struct plan *plan, size_t service)
+{
+	for (size_t i = 0; i < plan->watch_count; i++)
+		if (plan->watches[i].kind == WATCH_LOG && plan->watches[i].service == service)
+			return (int)i;
+	BUG("service %zu has no log", service);
 }
