@@ -2,6 +2,7 @@
 
 #include "base/duration.h"
 #include "run/container_private.h"
+#include "run/sandbox.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -39,7 +40,6 @@ void container_free(struct container *container)
 	engine_cancel(container->ending);
 	timer_cancel(container->timer);
 	container_stream_free(container->stream);
-	json_decref(container->network_settings);
 	free(container->name);
 	free(container->id);
 	free(container);
@@ -89,44 +89,19 @@ void container_listen(struct container *container, container_changed *changed, v
 void container_set_state(struct container *container, enum container_state state)
 {
 	container->state = state;
-	if (state == CONTAINER_RUNNING || state == CONTAINER_PAUSED)
-		return;
-	container->pid = 0;
-	json_decref(container->network_settings);
-	container->network_settings = NULL;
-}
-
-/* "172.18.0.3" on the world's network; an internal network has no published ports. */
-static const char *network_address(const struct container *container)
-{
-	char *network OWNED = world_network_name(&container->world->identity);
-	json_t *networks = json_object_get(container->network_settings, "Networks");
-	return json_string_value(json_object_get(json_object_get(networks, network), "IPAddress"));
-}
-
-static const char *published_port(const struct container *container, int port)
-{
-	char key[32];
-	snprintf(key, sizeof(key), "%d/tcp", port);
-	json_t *bindings = json_object_get(json_object_get(container->network_settings, "Ports"), key);
-	return json_string_value(json_object_get(json_array_get(bindings, 0), "HostPort"));
+	if (state != CONTAINER_RUNNING && state != CONTAINER_PAUSED)
+		container->pid = 0;
 }
 
 bool container_endpoint(const struct container *container, int port, char *buffer, size_t size)
 {
-	if (!container->network_settings)
-		return false;
-	if (container->world->identity.published) {
-		const char *host_port = published_port(container, port);
-		if (host_port)
-			snprintf(buffer, size, "127.0.0.1:%s", host_port);
-		return host_port;
-	}
-	const char *address = network_address(container);
-	if (!address || !*address)
-		return false;
-	snprintf(buffer, size, "%s:%d", address, port);
-	return true;
+	bool alive = container->state == CONTAINER_RUNNING || container->state == CONTAINER_PAUSED;
+	return alive && sandbox_endpoint(container->world->sandboxes[container->index], port, buffer, size);
+}
+
+void container_look_again(struct container *container)
+{
+	container_stream_look_again(container->stream, container);
 }
 
 /* ---- one operation at a time ---- */
@@ -259,6 +234,7 @@ static void send_action(struct container *container, enum step_kind action, cons
 	case STEP_WAIT:
 	case STEP_HOLD:
 	case STEP_REQUEST:
+	case STEP_PHASE:
 		break;
 	}
 	BUG("step kind %d is not an action on a container", (int)action);
@@ -283,9 +259,7 @@ static void created(void *owner, json_t *reply, const struct err *err)
 
 static void send_creation(struct container *container)
 {
-	int ports[16];
-	size_t count = world_probed_ports(container->world, container->index, ports, ARRAY_LENGTH(ports));
-	json_t *config = container_config(&container->world->identity, container->service, ports, count);
+	json_t *config = container_config(&container->world->identity, container->service);
 	container->call = engine_container_create(
 	    container->world->config.engine, container->name, config, created, container);
 	json_decref(config);
@@ -317,6 +291,7 @@ static bool is_so_already(const struct container *container, enum step_kind acti
 	case STEP_WAIT:
 	case STEP_HOLD:
 	case STEP_REQUEST:
+	case STEP_PHASE:
 		return false;
 	}
 	BUG("step kind %d", (int)action);

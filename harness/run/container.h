@@ -41,7 +41,7 @@ bool container_has_started(const struct container *container);
 
 /* Its first process, as the engine's host numbers it; 0 while not known. */
 pid_t container_pid(const struct container *container);
-/* Where the harness reaches a port of it: "address:port" in `buffer`; false while there is no address. */
+/* Where the harness reaches a port of it: "address:port" in `buffer`; false while it does not run. */
 bool container_endpoint(const struct container *container, int port, char *buffer, size_t size);
 
 /* Makes it on the engine if it is not there. */
@@ -54,6 +54,8 @@ void container_on_event(struct container *container, const json_t *event);
 /* The world is over: kills its process, so that its log comes to an end. Quiet: no call is under way and the
  * log has been read to its end; world_on_quiet() is called whenever that may have come true. */
 void container_end(struct container *container);
+/* What it looks like from outside has changed: the readiness probe asks anew. */
+void container_look_again(struct container *container);
 /* Its log is not read any further. */
 void container_mute(struct container *container);
 bool container_is_quiet(const struct container *container);

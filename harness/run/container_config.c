@@ -16,6 +16,11 @@ char *world_object_name(const struct world_identity *world, const char *name)
 	return xasprintf("fs-%s-%d-%s", world->run, world->number, name);
 }
 
+char *world_sandbox_name(const struct world_identity *world, const char *service)
+{
+	return xasprintf("fs-agent-%s-%d-%s", world->run, world->number, service);
+}
+
 static void set_string(json_t *object, const char *key, const char *value)
 {
 	if (value)
@@ -162,27 +167,15 @@ static json_t *networking_config(const struct world_identity *world, const struc
 
 static json_t *host_config(const struct world_identity *world, const struct service *service)
 {
-	char *network OWNED = world_network_name(world);
+	char *sandbox OWNED = world_sandbox_name(world, service->name);
+	char *mode OWNED = xasprintf("container:%s", sandbox);
 	/* A flood of output must fill neither the disk of the engine nor, later, the trace. */
-	json_t *host = json_pack("{s:s, s:o, s:b, s:o, s:{s:s, s:{s:s, s:s}}}", "NetworkMode", network,
-	    "RestartPolicy", restart_config(service), "Init", service->init, "ExtraHosts",
-	    string_array(&service->extra_hosts), "LogConfig", "Type", "json-file", "Config", "max-size",
-	    "32m", "max-file", "2");
-	/* The engine's resolver hands names it does not know to these servers, asked from inside the
-	 * container: nobody answers there, so no question leaves the world. But it asks for 20 s (measured
-	 * on 20.10) before it says so. With an explicit ndots it answers for a name without a dot by itself,
-	 * at once, as a resolver that knows of no such host does: which is what a service that is not there
-	 * looks like. */
-	if (!world->egress) {
-		json_object_set_new(host, "Dns", json_pack("[s]", "127.0.0.1"));
-		json_object_set_new(host, "DnsOptions", json_pack("[s]", "ndots:1"));
-		json_object_set_new(host, "DnsSearch", json_pack("[s]", "."));
-	}
-	return host;
+	return json_pack("{s:s, s:o, s:b, s:{s:s, s:{s:s, s:s}}}", "NetworkMode", mode, "RestartPolicy",
+	    restart_config(service), "Init", service->init, "LogConfig", "Type", "json-file", "Config",
+	    "max-size", "32m", "max-file", "2");
 }
 
-json_t *container_config(
-    const struct world_identity *world, const struct service *service, const int *ports, size_t port_count)
+json_t *container_config(const struct world_identity *world, const struct service *service)
 {
 	json_t *labels = json_object();
 	add_pairs(labels, &service->labels);
@@ -203,8 +196,33 @@ json_t *container_config(
 	    config, "StopTimeout", json_integer((service->stop_grace_period_ns + NS_PER_S - 1) / NS_PER_S));
 	if (service->healthcheck.present)
 		json_object_set_new(config, "Healthcheck", healthcheck_config(&service->healthcheck));
-	add_ports(config, host, world, service, ports, port_count);
 	add_mounts(host, world, service);
+	json_object_set_new(config, "HostConfig", host);
+	return config;
+}
+
+json_t *sandbox_config(const struct world_identity *world, const struct service *service, const char *image,
+    const int *ports, size_t port_count)
+{
+	char *network OWNED = world_network_name(world);
+	json_t *labels = world_labels(world, NULL);
+	set_string(labels, LABEL_SANDBOX, service->name);
+	json_t *config = json_pack("{s:s, s:o, s:b, s:b, s:b, s:b, s:b}", "Image", image, "Labels", labels,
+	    "OpenStdin", 1, "StdinOnce", 1, "AttachStdin", 1, "AttachStdout", 1, "AttachStderr", 1);
+	/* It holds still while the others compete for the processor; what it sees is stamped by the kernel,
+	 * but what it does must not be late. */
+	json_t *host = json_pack("{s:s, s:o, s:b, s:[s], s:[s,s], s:[s], s:I, s:i, s:i, s:{s:s}}",
+	    "NetworkMode", network, "ExtraHosts", string_array(&service->extra_hosts), "ReadonlyRootfs", 1,
+	    "CapDrop", "ALL", "CapAdd", "NET_ADMIN", "NET_RAW", "SecurityOpt", "no-new-privileges", "Memory",
+	    (json_int_t)SANDBOX_MEMORY, "PidsLimit", 16, "CpuShares", 8192, "LogConfig", "Type", "none");
+	/* The resolver of the host is asked nothing, and its search domains are not ours. The agent answers
+	 * for every name; where packets may leave it asks the engine's resolver about those it does not know.
+	 */
+	if (!world->egress) {
+		json_object_set_new(host, "Dns", json_pack("[s]", "127.0.0.1"));
+		json_object_set_new(host, "DnsSearch", json_pack("[s]", "."));
+	}
+	add_ports(config, host, world, service, ports, port_count);
 	json_object_set_new(config, "HostConfig", host);
 	json_object_set_new(config, "NetworkingConfig", networking_config(world, service));
 	return config;

@@ -1,4 +1,9 @@
-/* container_config: what the engine is told to create for a service of a world. Pure JSON building. */
+/*
+ * container_config: what the engine is told to create for a service of a world. Pure JSON building.
+ *
+ * A service is two containers: the agent's, which owns the network namespace with its names, addresses and
+ * published ports (the sandbox), and the service's own, which joins it.
+ */
 #ifndef RUN_CONTAINER_CONFIG_H
 #define RUN_CONTAINER_CONFIG_H
 
@@ -10,7 +15,8 @@
 #define LABEL_RUN "io.falsestart.run"
 #define LABEL_WORLD "io.falsestart.world"
 #define LABEL_SCENARIO "io.falsestart.scenario"
-#define LABEL_SERVICE "io.falsestart.service"
+#define LABEL_SERVICE "io.falsestart.service" /* on a service's own container */
+#define LABEL_SANDBOX "io.falsestart.sandbox" /* on its agent's */
 
 /* The identity of a world on the engine. */
 struct world_identity {
@@ -28,11 +34,17 @@ json_t *world_labels(const struct world_identity *world, const char *service);
 /* "fs-<run>-<number>", "fs-<run>-<number>-<name>". */
 char *world_network_name(const struct world_identity *world);
 char *world_object_name(const struct world_identity *world, const char *name);
+/* "fs-agent-<run>-<number>-<service>"; a run id has no dash, so it is no other object's name. */
+char *world_sandbox_name(const struct world_identity *world, const char *service);
 
 json_t *network_config(const struct world_identity *world);
 json_t *volume_config(const struct world_identity *world, const char *volume);
-/* `ports`: those that watches and requests need published, when world->published. */
-json_t *container_config(
-    const struct world_identity *world, const struct service *service, const int *ports, size_t port_count);
+json_t *container_config(const struct world_identity *world, const struct service *service);
+/* `image`: the agent's. `ports`: those that watches and requests need published, when world->published. */
+json_t *sandbox_config(const struct world_identity *world, const struct service *service, const char *image,
+    const int *ports, size_t port_count);
+/* Bytes the agent's container may use: it needs a few hundred kilobytes, and 16 MiB for a flood in its ring.
+ */
+#define SANDBOX_MEMORY (32 * 1024 * 1024)
 
 #endif

@@ -73,7 +73,7 @@ static void test_everything(void **state)
 		 "    labels: { team: cache, io.falsestart.run: forged }\n"
 		 "    networks: { default: { aliases: [cache] } }\n"
 		 "volumes: { data: }\n");
-	json_t *config = container_config(&sealed, &stack->services[0], NULL, 0);
+	json_t *config = container_config(&sealed, &stack->services[0]);
 	expect_json(config, "Image", "\"redis:7\"");
 	expect_json(config, "Cmd", "[\"redis-server\",\"--save\",\"\"]");
 	expect_json(config, "Entrypoint", "[\"tini\",\"--\"]");
@@ -83,27 +83,41 @@ static void test_everything(void **state)
 	expect_json(config, "StopSignal", "\"SIGINT\"");
 	expect_json(
 	    config, "StopTimeout", "2"); /* the engine takes whole seconds: never shorter than asked */
-	expect_json(config, "ExposedPorts", "{\"6379/tcp\":{},\"6380/udp\":{}}");
 	expect_json(config, "Healthcheck|Test", "[\"CMD\",\"redis-cli\",\"ping\"]");
 	expect_json(config, "Healthcheck|Interval", "2000000000");
 	expect_json(config, "Healthcheck|Retries", "4");
-	expect_json(
-	    config, "HostConfig|PortBindings|6379/tcp", "[{\"HostIp\":\"127.0.0.1\",\"HostPort\":\"7000\"}]");
-	expect_json(
-	    config, "HostConfig|PortBindings|6380/udp", "[{\"HostIp\":\"127.0.0.1\",\"HostPort\":\"\"}]");
 	expect_json(config, "HostConfig|Mounts|0|Source", "\"fs-abc-2-data\"");
 	expect_json(config, "HostConfig|Mounts|1|Type", "\"bind\"");
 	expect_json(config, "HostConfig|Mounts|1|ReadOnly", "true");
 	expect_json(config, "HostConfig|Tmpfs", "{\"/run\":\"\"}");
 	expect_json(config, "HostConfig|RestartPolicy", "{\"MaximumRetryCount\":3,\"Name\":\"on-failure\"}");
 	expect_json(config, "HostConfig|Init", "true");
-	expect_json(config, "HostConfig|ExtraHosts", "[\"away:10.0.0.1\"]");
-	expect_json(config, "NetworkingConfig|EndpointsConfig|fs-abc-2|Aliases", "[\"redis\",\"cache\"]");
+	expect_json(config, "HostConfig|NetworkMode", "\"container:fs-agent-abc-2-redis\"");
+	expect_json(config, "ExposedPorts", "absent"); /* the network is the sandbox's */
 	/* A stack cannot pass its containers off as another run's. */
 	expect_json(config, "Labels",
 	    "{\"io.falsestart.run\":\"abc\",\"io.falsestart.scenario\":\"s\",\"io.falsestart.service\":"
 	    "\"redis\","
 	    "\"io.falsestart.world\":\"2\",\"team\":\"cache\"}");
+	json_decref(config);
+
+	config = sandbox_config(&sealed, &stack->services[0], "falsestart/agent:1", NULL, 0);
+	expect_json(config, "ExposedPorts", "{\"6379/tcp\":{},\"6380/udp\":{}}");
+	expect_json(
+	    config, "HostConfig|PortBindings|6379/tcp", "[{\"HostIp\":\"127.0.0.1\",\"HostPort\":\"7000\"}]");
+	expect_json(
+	    config, "HostConfig|PortBindings|6380/udp", "[{\"HostIp\":\"127.0.0.1\",\"HostPort\":\"\"}]");
+	expect_json(config, "HostConfig|ExtraHosts", "[\"away:10.0.0.1\"]");
+	expect_json(config, "NetworkingConfig|EndpointsConfig|fs-abc-2|Aliases", "[\"redis\",\"cache\"]");
+	expect_json(config, "HostConfig|CapDrop", "[\"ALL\"]");
+	expect_json(config, "HostConfig|CapAdd", "[\"NET_ADMIN\",\"NET_RAW\"]");
+	expect_json(config, "HostConfig|ReadonlyRootfs", "true");
+	expect_json(config, "HostConfig|SecurityOpt", "[\"no-new-privileges\"]");
+	expect_json(config, "HostConfig|Memory", "33554432");
+	/* Its events are not taken for the service's. */
+	expect_json(config, "Labels",
+	    "{\"io.falsestart.run\":\"abc\",\"io.falsestart.sandbox\":\"redis\",\"io.falsestart.scenario\":"
+	    "\"s\",\"io.falsestart.world\":\"2\"}");
 	json_decref(config);
 	stack_free(stack);
 }
@@ -114,7 +128,7 @@ static void test_sealed(void **state)
 	(void)state;
 	struct stack *stack = load("services: { one: { image: a } }\n");
 	struct world_identity world = sealed;
-	json_t *config = container_config(&world, &stack->services[0], NULL, 0);
+	json_t *config = sandbox_config(&world, &stack->services[0], "a", NULL, 0);
 	expect_json(config, "HostConfig|Dns", "[\"127.0.0.1\"]");
 	expect_json(config, "HostConfig|DnsSearch", "[\".\"]");
 	json_decref(config);
@@ -124,7 +138,7 @@ static void test_sealed(void **state)
 
 	world = (struct world_identity){ .run = "abc", .scenario = "s", .number = 1, .published = true };
 	const int ports[] = { 4000, 4001 };
-	config = container_config(&world, &stack->services[0], ports, 2);
+	config = sandbox_config(&world, &stack->services[0], "a", ports, 2);
 	expect_json(
 	    config, "HostConfig|PortBindings|4001/tcp", "[{\"HostIp\":\"127.0.0.1\",\"HostPort\":\"\"}]");
 	json_decref(config);
@@ -134,7 +148,7 @@ static void test_sealed(void **state)
 	json_decref(config);
 
 	world.egress = true;
-	config = container_config(&world, &stack->services[0], NULL, 0);
+	config = sandbox_config(&world, &stack->services[0], "a", NULL, 0);
 	expect_json(config, "HostConfig|Dns", "absent");
 	json_decref(config);
 	config = network_config(&world);

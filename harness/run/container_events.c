@@ -41,12 +41,7 @@ static void inspected(void *owner, json_t *reply, const struct err *err)
 	container->inspection = NULL;
 	if (err || container->state != CONTAINER_RUNNING)
 		return; /* It has died meanwhile, or the next start asks again. */
-	json_decref(container->network_settings);
 	container->pid = (pid_t)json_integer_value(json_object_get(json_object_get(reply, "State"), "Pid"));
-	container->network_settings = json_incref(json_object_get(reply, "NetworkSettings"));
-	container_stream_reach(container->stream, container);
-	if (container->changed)
-		container->changed(container->changed_owner, container, "reachable");
 }
 
 static void on_start(struct container *container, const json_t *event)
@@ -63,6 +58,9 @@ static void on_start(struct container *container, const json_t *event)
 	    engine_container_inspect(container->world->config.engine, container->id, inspected, container);
 	container_stream_begin(container->stream, container->id, earliest_ns);
 	record(container, event, asked ? "started" : "restarted", asked, earliest_ns, -1);
+	container_stream_reach(container->stream, container);
+	if (container->changed)
+		container->changed(container->changed_owner, container, "reachable");
 	/* One start was asked for; the next one without a step is the restart policy's. */
 	if (container->asked == ASKED_START)
 		container->asked = ASKED_NOTHING;

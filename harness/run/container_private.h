@@ -22,7 +22,6 @@ struct container {
 	struct engine_call *inspection;
 	struct engine_call *ending; /* the kill at the end of the world */
 	pid_t pid;                  /* of the running container; 0 while not known */
-	json_t *network_settings;   /* of the running container; NULL while not known */
 	container_changed *changed;
 	void *changed_owner;
 

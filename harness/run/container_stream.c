@@ -200,6 +200,12 @@ void container_stream_reach(struct container_stream *stream, const struct contai
 		world_note_trouble(stream->world, err.message);
 }
 
+void container_stream_look_again(struct container_stream *stream, const struct container *container)
+{
+	readiness_probe_stop(steal_ptr(stream->readiness));
+	container_stream_reach(stream, container);
+}
+
 void container_stream_died(struct container_stream *stream)
 {
 	readiness_probe_stop(stream->readiness);

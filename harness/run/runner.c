@@ -1,12 +1,14 @@
 #include "run/runner.h"
 
 #include "base/duration.h"
+#include "run/agent_image.h"
 #include "run/container_config.h"
 #include "run/images.h"
 #include "run/reaper.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Fine enough to see what disturbs a 20 ms poll, coarse enough to cost nothing. */
 static const int64_t LATENESS_PERIOD_NS = 10 * NS_PER_MS;
@@ -21,6 +23,9 @@ struct runner {
 	struct runner_config config;
 	struct engine_clock clock;
 	char *engine_version;
+	char *architecture; /* of the engine's machine */
+	char *agent_image;  /* reference, once it is on the engine */
+	int agent_tar;      /* -1 when it need not be loaded */
 	struct engine_call *call, *events;
 	struct images *images;
 	struct reaper *reaper;
@@ -116,6 +121,7 @@ static int start_world(struct runner *runner, size_t index, struct err *err)
 		.trace_path = runner->config.trace_paths[index],
 		.lateness = runner->lateness,
 		.engine_version = runner_engine_version(runner),
+		.agent_image = runner->agent_image,
 		.started_at = runner->config.started_at,
 		.heard = world_heard,
 		.ended = world_ended,
@@ -195,13 +201,8 @@ static void events_ended(void *owner, const struct err *err)
 
 /* ---- the beginning: clock, images, events ---- */
 
-static void images_done(void *owner, const struct err *err)
+static void begin_worlds(struct runner *runner)
 {
-	struct runner *runner = owner;
-	if (err) {
-		fail(runner, err);
-		return;
-	}
 	struct err failure = ERR_INIT;
 	runner->reaper = reaper_start(runner->config.run, runner->config.engine_address, &failure);
 	if (!runner->reaper) {
@@ -215,6 +216,59 @@ static void images_done(void *owner, const struct err *err)
 	runner->lateness =
 	    lateness_start(runner->config.loop, LATENESS_PERIOD_NS, LATENESS_WINDOW_NS, on_lateness, runner);
 	runner->turn = timer_start(runner->config.loop, 0, fill_jobs, runner);
+}
+
+static void close_agent_tar(struct runner *runner)
+{
+	if (runner->agent_tar >= 0)
+		close(runner->agent_tar);
+	runner->agent_tar = -1;
+}
+
+static void agent_loaded(void *owner, json_t *reply, const struct err *err)
+{
+	(void)reply;
+	struct runner *runner = owner;
+	runner->call = NULL;
+	close_agent_tar(runner);
+	struct err failure = err ? *err : (struct err)ERR_INIT;
+	err_wrap(&failure, "bring the agent to the engine");
+	if (err)
+		fail(runner, &failure);
+	else
+		begin_worlds(runner);
+}
+
+static void agent_inspected(void *owner, json_t *reply, const struct err *err)
+{
+	(void)reply;
+	struct runner *runner = owner;
+	runner->call = NULL;
+	if (err && err->kind == ERR_NOT_FOUND) {
+		runner->call =
+		    engine_image_load(runner->config.engine, runner->agent_tar, agent_loaded, runner);
+		return;
+	}
+	close_agent_tar(runner);
+	if (err)
+		fail(runner, err);
+	else
+		begin_worlds(runner);
+}
+
+/* The agent's image carries its content in its name: what is there is right. */
+static void images_done(void *owner, const struct err *err)
+{
+	struct runner *runner = owner;
+	struct err failure = ERR_INIT;
+	if (!err &&
+	    agent_image_tar(runner->architecture, &runner->agent_image, &runner->agent_tar, &failure) < 0)
+		err = &failure;
+	if (err)
+		fail(runner, err);
+	else
+		runner->call =
+		    engine_image_inspect(runner->config.engine, runner->agent_image, agent_inspected, runner);
 }
 
 static void image_progress(void *owner, const char *image, const char *status, int64_t current, int64_t total)
@@ -256,7 +310,9 @@ static void negotiated(void *owner, json_t *reply, const struct err *err)
 		return;
 	}
 	const char *version = json_string_value(json_object_get(reply, "Version"));
+	const char *architecture = json_string_value(json_object_get(reply, "Arch"));
 	runner->engine_version = xstrdup(version ? version : "");
+	runner->architecture = xstrdup(architecture ? architecture : "");
 	runner->asked_ns = loop_now_ns(runner->config.loop);
 	runner->call = engine_info(runner->config.engine, informed, runner);
 }
@@ -269,6 +325,7 @@ struct runner *runner_start(const struct runner_config *config, struct err *err)
 	}
 	struct runner *runner = xcalloc(1, sizeof(*runner));
 	runner->config = *config;
+	runner->agent_tar = -1;
 	runner->slots = xcalloc(config->plan_count, sizeof(*runner->slots));
 	for (size_t i = 0; i < config->plan_count; i++)
 		runner->slots[i].runner = runner;
@@ -306,6 +363,9 @@ void runner_free(struct runner *runner)
 		world_free(runner->slots[i].world);
 	reaper_leave_to(runner->reaper);
 	free(runner->slots);
+	close_agent_tar(runner);
+	free(runner->agent_image);
+	free(runner->architecture);
 	free(runner->engine_version);
 	free(runner);
 }

@@ -3,6 +3,7 @@
 #include "base/duration.h"
 #include "probe/probe.h"
 #include "run/container.h"
+#include "run/phasing.h"
 #include "run/start_order.h"
 
 #include <stdio.h>
@@ -100,10 +101,13 @@ static void add_targets(const struct steps *steps, const struct step *step, char
 {
 	buffer[0] = '\0';
 	size_t used = 0;
-	for (size_t i = 0; i < step->service_count && used < size; i++) {
-		const char *name = steps->plan->stack->services[step->services[i]].name;
-		used += (size_t)snprintf(buffer + used, size - used, "%s%s", i ? "," : "", name);
-	}
+	const struct service *services = steps->plan->stack->services;
+	for (size_t i = 0; i < step->service_count && used < size; i++)
+		used += (size_t)snprintf(
+		    buffer + used, size - used, "%s%s", i ? "," : "", services[step->services[i]].name);
+	for (size_t i = 0; i < step->script_count && used < size; i++)
+		used += (size_t)snprintf(buffer + used, size - used, "%s%s", i ? "," : "",
+		    services[step->scripts[i].service].name);
 }
 
 static const char *step_kind_name(enum step_kind kind)
@@ -117,7 +121,8 @@ static const char *step_kind_name(enum step_kind kind)
 		[STEP_REMOVE] = "remove",
 		[STEP_WAIT] = "wait",
 		[STEP_HOLD] = "hold",
-		[STEP_REQUEST] = "request" };
+		[STEP_REQUEST] = "request",
+		[STEP_PHASE] = "phase" };
 	return names[kind];
 }
 
@@ -293,6 +298,17 @@ static void try_request(struct steps *steps)
 	steps->request = probe_request(loop_of(steps), &request, answered, steps);
 }
 
+static void phases_made(void *owner, const struct err *err)
+{
+	struct steps *steps = owner;
+	if (steps->state != STEPS_ACTING)
+		return;
+	if (err)
+		step_failed(steps, err);
+	else
+		step_done(steps);
+}
+
 static void act_on_containers(struct steps *steps, const struct step *step)
 {
 	if (step->kind == STEP_START) {
@@ -353,6 +369,9 @@ static void begin_step(void *owner)
 	} else if (step->kind == STEP_REQUEST) {
 		set_state(steps, STEPS_ACTING);
 		try_request(steps);
+	} else if (step->kind == STEP_PHASE) {
+		set_state(steps, STEPS_ACTING);
+		phasing_begin(steps->world->phasing, step->scripts, step->script_count, phases_made, steps);
 	} else {
 		set_state(steps, STEPS_ACTING);
 		act_on_containers(steps, step);

@@ -90,6 +90,16 @@ static bool shows_state(const struct event *event, const char *state)
 	return strcmp(event->sample.state, state) == 0 || strcmp(digits, state) == 0;
 }
 
+/* That a dependency is ready only its readiness probe can say: an open gate says nothing of the server. */
+static bool says_of_service(const struct event *event, const struct moment *moment)
+{
+	if (strcmp(event->of, moment->name) != 0)
+		return false;
+	if (event->kind == EVENT_PHASE)
+		return strcmp(event->phase.phase, moment->what) == 0 && strcmp(moment->what, "ready") != 0;
+	return event->kind == EVENT_SERVICE && strcmp(event->service.event, moment->what) == 0;
+}
+
 static bool matches(const struct plan *plan, struct tracked *tracked, const struct event *event)
 {
 	const struct moment *moment = tracked->moment;
@@ -99,8 +109,7 @@ static bool matches(const struct plan *plan, struct tracked *tracked, const stru
 	case MOMENT_STEP:
 		return event->kind == EVENT_STEP && event->step.done && strcmp(event->of, moment->name) == 0;
 	case MOMENT_SERVICE:
-		return event->kind == EVENT_SERVICE && strcmp(event->of, moment->name) == 0 &&
-		       strcmp(event->service.event, moment->what) == 0;
+		return says_of_service(event, moment);
 	case MOMENT_ATTEMPT:
 		if (event->kind != EVENT_ATTEMPT || !is_of_watch(plan, moment, event))
 			return false;
@@ -147,8 +156,12 @@ void tracker_feed(struct tracker *tracker, const struct event *event)
 
 static bool acts_on(const struct plan *plan, const struct step *step, const char *service)
 {
+	const struct service *services = plan->stack->services;
 	for (size_t i = 0; i < step->service_count; i++)
-		if (strcmp(plan->stack->services[step->services[i]].name, service) == 0)
+		if (strcmp(services[step->services[i]].name, service) == 0)
+			return true;
+	for (size_t i = 0; i < step->script_count; i++)
+		if (strcmp(services[step->scripts[i].service].name, service) == 0)
 			return true;
 	return false;
 }

@@ -5,8 +5,11 @@
 #include "run/container.h"
 #include "run/container_stream.h"
 #include "run/cpu_wait.h"
+#include "run/phasing.h"
+#include "run/sandbox.h"
 #include "run/steps.h"
 #include "run/watches.h"
+#include "run/wire_attempts.h"
 #include "run/world_private.h"
 
 #include <string.h>
@@ -158,6 +161,8 @@ static void tear_down(void *owner)
 	for (size_t i = 0; i < world->config.plan->stack->service_count; i++) {
 		container_free(world->containers[i]);
 		world->containers[i] = NULL;
+		sandbox_free(world->sandboxes[i]);
+		world->sandboxes[i] = NULL;
 	}
 	world->cleaning = cleaning_start(world->config.loop, world->config.engine, world->config.run,
 	    world->identity.number, cleaned, world);
@@ -189,7 +194,7 @@ static bool is_quiet(const struct world *world)
 	if (world->call)
 		return false;
 	for (size_t i = 0; i < world->config.plan->stack->service_count; i++)
-		if (!container_is_quiet(world->containers[i]))
+		if (!container_is_quiet(world->containers[i]) || !sandbox_is_quiet(world->sandboxes[i]))
 			return false;
 	return true;
 }
@@ -201,6 +206,41 @@ void world_on_quiet(struct world *world)
 	/* From the loop: this is called from inside a stream of the container that will be freed. */
 	timer_cancel(world->ending);
 	world->ending = timer_start(world->config.loop, 0, tear_down, world);
+}
+
+static void end_services(struct world *world)
+{
+	if (world->wire_attempts)
+		wire_attempts_end(world->wire_attempts, world->ended_ns);
+	for (size_t i = 0; i < world->config.plan->stack->service_count; i++)
+		container_end(world->containers[i]);
+	world->ending = timer_start(
+	    world->config.loop, loop_now_ns(world->config.loop) + DRAIN_DEADLINE_NS, drained, world);
+	world_on_quiet(world);
+}
+
+static void heard_out(void *owner, const struct err *err)
+{
+	struct world *world = owner;
+	if (err && world->outcome.end != WORLD_TROUBLE) {
+		/* What was to be seen was perhaps not seen: nothing of it can be judged. */
+		record_trouble(world, err->message, true);
+		world->outcome.err = *err;
+		world->outcome.end = WORLD_TROUBLE;
+	}
+	if (--world->pending == 0)
+		end_services(world);
+}
+
+/* Before anybody is killed: what the agents have seen until now belongs to the world, what the killing looks
+ * like does not. */
+static void hear_out(struct world *world)
+{
+	world->pending = 1;
+	for (size_t i = 0; i < world->config.plan->stack->service_count; i++)
+		if (world->sandboxes[i] && sandbox_flush(world->sandboxes[i], heard_out, world))
+			world->pending++;
+	heard_out(world, NULL);
 }
 
 void world_finish(struct world *world, enum world_end end)
@@ -217,10 +257,7 @@ void world_finish(struct world *world, enum world_end end)
 	steps_stop(world->steps);
 	watches_free(world->watches);
 	world->watches = NULL;
-	for (size_t i = 0; i < world->config.plan->stack->service_count; i++)
-		container_end(world->containers[i]);
-	world->ending = timer_start(world->config.loop, world->ended_ns + DRAIN_DEADLINE_NS, drained, world);
-	world_on_quiet(world);
+	hear_out(world);
 }
 
 void world_fail(struct world *world, const struct err *err)
@@ -268,9 +305,11 @@ static int prepare(struct world *world, struct err *err)
 	const struct plan *plan = world->config.plan;
 	world->containers = xcalloc(plan->stack->service_count, sizeof(struct container *));
 	world->subject_wait = cpu_wait_new();
+	world->sandboxes = xcalloc(plan->stack->service_count, sizeof(struct sandbox *));
+	world->phasing = phasing_new(world);
 	world->attempts = xcalloc(plan->watch_count, sizeof(struct log_attempts *));
 	for (size_t i = 0; i < plan->watch_count; i++)
-		if (plan->watches[i].kind == WATCH_ATTEMPTS &&
+		if (plan->watches[i].kind == WATCH_ATTEMPTS && plan->watches[i].from_log &&
 		    !(world->attempts[i] = log_attempts_new(&plan->watches[i], err)))
 			return -1;
 	if (!(world->steps = steps_new(world, err)) || !(world->watches = watches_new(world, err)))
@@ -318,6 +357,10 @@ void world_free(struct world *world)
 	const struct plan *plan = world->config.plan;
 	for (size_t i = 0; world->containers && i < plan->stack->service_count; i++)
 		container_free(world->containers[i]);
+	wire_attempts_free(world->wire_attempts);
+	phasing_free(world->phasing);
+	for (size_t i = 0; world->sandboxes && i < plan->stack->service_count; i++)
+		sandbox_free(world->sandboxes[i]);
 	for (size_t i = 0; world->attempts && i < plan->watch_count; i++)
 		log_attempts_free(world->attempts[i]);
 	engine_cancel(world->call);
@@ -329,6 +372,8 @@ void world_free(struct world *world)
 	watches_free(world->watches);
 	if (world->recorder)
 		(void)recorder_close(world->recorder, NULL);
+	free(world->gateway);
+	free(world->sandboxes);
 	free(world->containers);
 	free(world->attempts);
 	free(world);

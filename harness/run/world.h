@@ -25,6 +25,7 @@ struct world_config {
 	int number;      /* from 1 */
 	const char *trace_path;
 	const char *engine_version, *started_at;
+	const char *agent_image;   /* on the engine */
 	struct lateness *lateness; /* the host's; a world that ends has it reported first */
 	/* Hears every event as recorded, for live output; may be NULL. */
 	void (*heard)(void *owner, struct world *world, const struct event *event);

@@ -11,6 +11,9 @@
 #include "run/world.h"
 
 struct container;
+struct phasing;
+struct sandbox;
+struct wire_attempts;
 struct steps;
 struct watches;
 
@@ -20,14 +23,19 @@ struct world {
 	struct world_outcome outcome;
 	struct recorder *recorder;     /* NULL once the trace is closed */
 	struct container **containers; /* one for each service of the stack */
+	struct sandbox **sandboxes;    /* one for each service of the stack, NULL where none is needed */
 	struct log_attempts *
 	    *attempts; /* one for each watch, NULL where it is not an attempts watch from a log */
+	struct wire_attempts *wire_attempts; /* NULL until the sandboxes are open */
+	struct phasing *phasing;
 	struct steps *steps;
 	struct watches *watches;
 	struct cpu_wait *subject_wait;
 	struct engine_call *call; /* of set-up */
 	struct timer *deadline, *ending;
-	size_t pending;             /* creations under way */
+	size_t pending; /* creations or commands under way, in set-up; agents to be heard out, at the
+			   end */
+	char *gateway;  /* the host's own address on the network, where probes come from; or NULL */
 	int64_t began_ns, ended_ns; /* loop time; ended when the steps were over */
 	bool over;
 	size_t volumes_made;
