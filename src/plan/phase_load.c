@@ -1,4 +1,5 @@
 /* `phases:` of a scenario and the step `phase`: what dependencies look like, one phase after the other. */
+#include "base/duration.h"
 #include "plan/nearest.h"
 #include "plan/references.h"
 #include "plan/scalars.h"
@@ -75,6 +76,27 @@ static int read_nothing(struct reader *reader, const struct node *node, void *in
 	return refuse(reader, node, err, "`%s` takes no parameters", phase_names[step->phase]);
 }
 
+/* The agent counts up to a day. */
+static int check_day(struct reader *reader, const struct node *node, int64_t ns, struct err *err)
+{
+	return ns <= 24 * 3600 * NS_PER_S
+		   ? 0
+		   : refuse(reader, node, err, "`%s` is longer than a day at this speed", SHOW(node->text));
+}
+
+/* int64_t: a delay, which may be none */
+static int read_delay(struct reader *reader, const struct node *node, void *into, struct err *err)
+{
+	return read_duration(reader, node, into, err) < 0 ? -1
+							  : check_day(reader, node, *(int64_t *)into, err);
+}
+
+/* int64_t */
+static int read_time(struct reader *reader, const struct node *node, void *into, struct err *err)
+{
+	return read_period(reader, node, into, err) < 0 ? -1 : check_day(reader, node, *(int64_t *)into, err);
+}
+
 static int read_stale(struct reader *reader, const struct node *node, void *into, struct err *err)
 {
 	struct phase_step *step = into;
@@ -92,7 +114,7 @@ static int read_late(struct reader *reader, const struct node *node, void *into,
 {
 	struct phase_step *step = into;
 	step->unresolvable = UNRESOLVABLE_LATE;
-	return read_period(reader, node, &step->late_ns, err);
+	return read_time(reader, node, &step->late_ns, err);
 }
 
 /* servfail, silent, stale, { late: 2s } or { stale: 192.0.2.1 } */
@@ -171,10 +193,10 @@ static int read_bandwidth(struct reader *reader, const struct node *node, void *
 static int read_slow(struct reader *reader, const struct node *node, void *into, struct err *err)
 {
 	static const struct field fields[] = {
-		{ .key = "latency", .read = read_duration, AT(latency_ns) },
-		{ .key = "jitter", .read = read_duration, AT(jitter_ns) },
+		{ .key = "latency", .read = read_delay, AT(latency_ns) },
+		{ .key = "jitter", .read = read_delay, AT(jitter_ns) },
 		{ .key = "bandwidth", .read = read_bandwidth },
-		{ .key = "close", .read = read_duration, AT(close_ns) },
+		{ .key = "close", .read = read_delay, AT(close_ns) },
 	};
 	if (node->kind == NODE_NULL || (node->kind == NODE_MAPPING && node->entry_count == 0))
 		return refuse(reader, node, err,
@@ -240,7 +262,7 @@ static int read_phase_map(
 	const struct field fields[] = {
 		{ .key = phase_names[phase], .read = parameters[phase] },
 		{ .key = "attempts", .read = read_count, AT(attempts) },
-		{ .key = "for", .read = read_period, AT(for_ns) },
+		{ .key = "for", .read = read_time, AT(for_ns) },
 	};
 	if (fields_read(reader, node, "a phase", fields, ARRAY_LENGTH(fields), step, err) < 0)
 		return -1;
