@@ -35,10 +35,10 @@ static const char *parse_name_command(struct fields *fields, struct command *com
 	if (!next_field(fields, &field) || piece_is(field, "*") || !parse_name(field, command->name.name))
 		return EXPECTS_NAME;
 	do {
+		bool is_there = next_field(fields, &field);
 		if (command->name.count == NAME_ADDRESSES_MAX)
 			return "expected at most 16 addresses";
-		if (!next_field(fields, &field) ||
-		    !parse_host(field, 0, &command->name.addresses[command->name.count]))
+		if (!is_there || !parse_host(field, 0, &command->name.addresses[command->name.count]))
 			return EXPECTS_ADDRESS;
 		command->name.count++;
 	} while (fields->rest);
