@@ -39,8 +39,9 @@ void loop_free(struct loop *loop)
 		if (loop->signals[i].handle)
 			uv_close((uv_handle_t *)loop->signals[i].handle, free_closed_handle);
 	uv_walk(&loop->uv, refuse_leftover, NULL);
-	/* Nothing but close callbacks is left to run. */
-	uv_run(&loop->uv, UV_RUN_DEFAULT);
+	/* Nothing but close callbacks is left to run; a loop_stop() that met no run would end the first. */
+	while (uv_run(&loop->uv, UV_RUN_DEFAULT))
+		;
 	int status = uv_loop_close(&loop->uv);
 	if (status)
 		BUG("uv_loop_close: %s", uv_strerror(status));

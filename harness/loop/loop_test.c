@@ -253,6 +253,14 @@ static void test_leftovers_are_bugs(void **state)
 	assert_aborts(forget_a_handle);
 }
 
+static void test_a_stop_that_met_no_run(void **state)
+{
+	(void)state;
+	struct loop *loop = loop_new();
+	loop_stop(loop);
+	loop_free(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +273,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_a_signal_handler_alone_does_not_keep_the_loop, setup, teardown),
 		cmocka_unit_test(test_leftovers_are_bugs),
+		cmocka_unit_test(test_a_stop_that_met_no_run),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -226,12 +226,61 @@ static void test_cancelled_in_flight_is_never_called_back(void **state)
 		assert_int_equal(fixture->calls[i].done, 0);
 }
 
+static void connected(void *owner, CURLcode result)
+{
+	struct call *call = owner;
+	call->result = result;
+	call->done++;
+	if (result != CURLE_OK)
+		call->transfer = NULL;
+	loop_stop(call->fixture->loop);
+}
+
+static struct call *start_connect(struct fixture *fixture, int index)
+{
+	char *url OWNED = xasprintf("http://127.0.0.1:%d/", fixture->port);
+	struct call *call = &fixture->calls[index];
+	call->fixture = fixture;
+	call->easy = curl_easy_init();
+	curl_easy_setopt(call->easy, CURLOPT_URL, url);
+	curl_easy_setopt(call->easy, CURLOPT_PROXY, "");
+	call->transfer = transfer_connect(fixture->loop, call->easy, connected, call);
+	assert_int_equal(call->done, 0);
+	run(fixture);
+	assert_int_equal(call->done, 1);
+	return call;
+}
+
+/* The connection is the caller's until the transfer is cancelled, whatever else goes on. */
+static void test_only_connecting(void **state)
+{
+	struct fixture *fixture = *state;
+	struct call *call = start_connect(fixture, 0); /* bound, not listening */
+	assert_int_equal(call->result, CURLE_COULDNT_CONNECT);
+	start_server(fixture, 2);
+	call = start_connect(fixture, 1);
+	assert_int_equal(call->result, CURLE_OK);
+	size_t count = 0;
+	assert_int_equal(curl_easy_send(call->easy, "ask", 3, &count), CURLE_OK);
+	assert_int_equal(count, 3);
+	char *url OWNED = xasprintf("http://127.0.0.1:%d/", fixture->port);
+	struct call *other = start(fixture, 2, url);
+	run(fixture);
+	assert_string_equal(buf_string(&other->body), "hello");
+	/* The server answers one connection after the other: what it said to the first is there. */
+	char answer[256];
+	assert_int_equal(curl_easy_recv(call->easy, answer, sizeof(answer), &count), CURLE_OK);
+	assert_memory_equal(answer + count - 5, "hello", 5);
+	assert_int_equal(call->done, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_many_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_done_may_start_the_same_handle_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_only_connecting, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_curls_own_timeout_works, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_cancelled_in_flight_is_never_called_back, setup, teardown),

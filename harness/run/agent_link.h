@@ -17,8 +17,9 @@ struct agent_link;
 struct agent_link_events {
 	/* The agent runs, and its clock is known. Once. */
 	void (*ready)(void *owner);
-	/* What the agent saw. at_ns is the loop's time, and never later than now. HELLO, OK and ERROR are the
-	 * link's own and do not come here; nothing comes before `ready`. NULL is allowed. */
+	/* What the agent saw, and its OKs, each before its command is called back: what is stamped earlier
+	 * has come. at_ns is the loop's time, and never later than now. HELLO and ERROR do not come here, and
+	 * nothing before `ready`. NULL is allowed. */
 	void (*notice)(void *owner, const struct notice *notice);
 	/* The agent is of no use any more: it, its container or the engine failed, it did not answer in time
 	 * or said what is no line of its protocol. Once, of kind ERR_ENVIRONMENT, complete as it stands ("the
