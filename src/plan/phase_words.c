@@ -90,7 +90,8 @@ static int check_redis(struct reader *reader, const struct node *node, const str
 			continue;
 		const char *words = usual[i].words;
 		size_t length = code_length(words);
-		if (strncmp(node->text, words, length) == 0 && strchr(" ", node->text[length]))
+		bool begins = strncmp(node->text, words, length) == 0;
+		if (begins && (node->text[length] == ' ' || node->text[length] == '\0'))
 			return 0;
 		buf_addf(&codes, "%s%.*s", codes.length ? ", " : "", (int)length, words);
 	}

@@ -1,7 +1,7 @@
 /*
  * generate: a long trace of a world in which everything is right, for benchmarks: two endpoints polled, a
- * log, memory, lateness, and a connection that is lost and found again and again. The same numbers give the
- * same bytes.
+ * log, memory, lateness, and a connection whose server refuses it again and again, as the wire shows it. The
+ * same numbers give the same bytes.
  */
 #ifndef TRACE_GENERATE_H
 #define TRACE_GENERATE_H

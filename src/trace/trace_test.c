@@ -1,6 +1,7 @@
 /* Writing and reading are each other's inverse; what no writer of ours wrote is refused with a place, or
  * survived. */
 #include "trace/field.h"
+#include "trace/generate.h"
 #include "trace/trace.h"
 
 #include <limits.h>
@@ -187,6 +188,101 @@ static void test_stable_text(void **state)
 	    "\"line\":\"a\\ufffdz\"}\n");
 }
 
+/* What the benchmarks judge is what a world with an agent leaves behind. */
+static void test_generated(void **state)
+{
+	(void)state;
+	CLEANUP(buf_release) struct buf text = { 0 };
+	struct err err = ERR_INIT;
+	trace_generate(&text, 2000);
+	struct trace *trace = trace_read(text.bytes, text.length, "generated", &err);
+	if (!trace)
+		fail_msg("%d:%d: %s", err.line, err.column, err.message);
+	int phases = 0, lost = 0, refused = 0, connected = 0;
+	for (size_t i = 0; i < trace->event_count; i++) {
+		const struct event *event = &trace->events[i];
+		phases += event->kind == EVENT_PHASE && strcmp(event->phase.made, "gate") == 0;
+		lost += event->kind == EVENT_LOST && event->lost.connection > 0;
+		if (event->kind != EVENT_ATTEMPT)
+			continue;
+		assert_string_equal(event->attempt.source, "wire");
+		assert_true(event->attempt.packets == 1 && event->attempt.lookup_ns > 0);
+		assert_string_equal(event->attempt.address, "172.20.0.3:6379");
+		refused += strcmp(event->attempt.outcome, "refused") == 0;
+		connected += strcmp(event->attempt.outcome, "connected") == 0;
+	}
+	assert_true(trace->complete);
+	assert_true(lost >= 2);
+	assert_int_equal(phases, 2 * lost);
+	assert_int_equal(refused, 3 * lost);
+	assert_int_equal(connected, lost);
+	trace_free(trace);
+}
+
+/* The example of docs/trace.md is a trace, with an event of each kind. */
+static void test_documented(void **state)
+{
+	(void)state;
+	FILE *file = fopen("docs/trace.md", "r");
+	assert_non_null(file);
+	CLEANUP(buf_release) struct buf text = { 0 };
+	char line[1024];
+	while (fgets(line, sizeof(line), file))
+		if (strncmp(line, "{\"k\":", 5) == 0)
+			buf_add_string(&text, line);
+	fclose(file);
+	struct err err = ERR_INIT;
+	struct trace *trace = trace_read(buf_string(&text), text.length, "docs/trace.md", &err);
+	if (!trace)
+		fail_msg("example %d:%d: %s", err.line, err.column, err.message);
+	bool shown[EVENT_KIND_COUNT] = { false };
+	for (size_t i = 0; i < trace->event_count; i++)
+		shown[trace->events[i].kind] = true;
+	for (size_t i = 0; i < ARRAY_LENGTH(shown); i++)
+		if (!shown[i])
+			fail_msg("docs/trace.md shows no event of kind \"%s\"", event_kind_names[i]);
+	assert_true(trace->complete);
+	trace_free(trace);
+}
+
+/* The wire's own members: their keys are a promise to whoever reads a trace with jq. */
+static void test_text_of_the_wire(void **state)
+{
+	(void)state;
+	CLEANUP(buf_release) struct buf text = { 0 };
+	trace_write_event(&text, &(struct event){ .kind = EVENT_ATTEMPT,
+				     .from_ns = 1,
+				     .to_ns = 9,
+				     .of = "dial",
+				     .attempt = { .number = 2,
+					 .outcome = "timeout",
+					 .source = "wire",
+					 .began_known = true,
+					 .ended_after_ns = 7,
+					 .lookup_ns = 3,
+					 .packets = 4,
+					 .address = "172.20.0.3:6379",
+					 .connection = 40212,
+					 .open = 1 } });
+	trace_write_event(&text, &(struct event){ .kind = EVENT_LOST,
+				     .of = "dial",
+				     .lost = { .how = "closed", .by = "client", .connection = 40212 } });
+	trace_write_event(&text, &(struct event){ .kind = EVENT_PHASE,
+				     .of = "redis",
+				     .phase = { .phase = "denied",
+					 .made = "spoken",
+					 .index = 2,
+					 .detail = "NOAUTH Authentication required." } });
+	assert_string_equal(text.bytes,
+	    "{\"k\":\"attempt\",\"of\":\"dial\",\"from\":1,\"to\":9,\"number\":2,\"outcome\":\"timeout\","
+	    "\"source\":\"wire\",\"began_known\":true,\"ended_after\":7,\"lookup\":3,\"packets\":4,"
+	    "\"address\":\"172.20.0.3:6379\",\"connection\":40212,\"open\":1}\n"
+	    "{\"k\":\"lost\",\"of\":\"dial\",\"from\":0,\"to\":0,\"how\":\"closed\",\"by\":\"client\","
+	    "\"connection\":40212}\n"
+	    "{\"k\":\"phase\",\"of\":\"redis\",\"from\":0,\"to\":0,\"phase\":\"denied\",\"made\":\"spoken\","
+	    "\"index\":2,\"detail\":\"NOAUTH Authentication required.\"}\n");
+}
+
 /* ---- what is accepted ---- */
 
 static struct trace *read_text(const char *text, size_t length)
@@ -303,6 +399,9 @@ static const struct refused {
 	{ HEADER "{\"k\":\"gone\",\"of\":\"d\"}\n", 2, 6, "there is no such kind of event" },
 	{ HEADER "{\"of\":\"d\",\"k\":\"lost\"}\n", 2, 2, "the first key of every line has to be \"k\"" },
 	{ HEADER "[1]\n", 2, 1, "starts with `{`" },
+	{ HEADER "{\"k\":\"phase\",\"of\":\"redis\",\"from\":1,\"to\":1,\"made\":\"gate\"}\n", 2, 1,
+	    "has no \"phase\"" },
+	{ HEADER "{\"k\":\"attempt\",\"of\":\"d\",\"open\":\"2\"}\n", 2, 32, "a whole number is wanted" },
 	{ HEADER "garbage\n" END, 2, 1, "starts with `{`" },
 	{ HEADER "garbage", 2, 1, "starts with `{`" },
 	{ HEADER "{\"k\":\"lost\",\"of\":\"d\n" END, 2, 20, "the string has no end" },
@@ -389,6 +488,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_stable_text),
+		cmocka_unit_test(test_text_of_the_wire),
+		cmocka_unit_test(test_documented),
+		cmocka_unit_test(test_generated),
 		cmocka_unit_test(test_accepted),
 		cmocka_unit_test(test_escapes),
 		cmocka_unit_test(test_cut_anywhere),
