@@ -64,7 +64,7 @@ void judge_always(const struct index *index, struct draft *draft)
 	for (size_t i = 0; i < series->count; i++) {
 		const struct event *event = series_event(index, series, i);
 		struct interval when = observed_when(event);
-		if (!window_holds(&window, when))
+		if (observed_nothing(event) || !window_holds(&window, when))
 			continue;
 		cover(index, watch, &coverage, when.low);
 		coverage.last_ns = when.high;

@@ -1,15 +1,15 @@
 /*
  * backoff: the gaps between the attempts of a run grow as they should.
  *
- * A run begins with the first attempt, after a success, after a lost connection and when the client is
- * started anew; it ends with a success. Gap n lies between the end of attempt n of the run and the beginning
- * of attempt n+1. Each is judged alone against min(first * factor^(n-1), cap): inside the tolerance is right;
- * outside it by more than the host was late in that gap is wrong; between, nobody knows.
+ * A run is the attempts to make one connection (runs.h). Gap n lies between the end of attempt n of the run
+ * and the beginning of attempt n+1. Each is judged alone against min(first * factor^(n-1), cap): inside the
+ * tolerance is right; outside it by more than the host was late in that gap is wrong; between, nobody knows.
+ * The end of an attempt may be an interval; then the gap is one.
  */
 #include "check/judge.h"
-
-#include <math.h>
-#include <string.h>
+#include "check/observation.h"
+#include "check/runs.h"
+#include "check/schedule.h"
 
 enum { SHOWN_GAPS = 24, BLAMED_GAPS = 3 };
 
@@ -19,203 +19,193 @@ struct judging {
 	struct window window;
 	const struct backoff *rule;
 	size_t client;
+	struct runs runs;
 	size_t judged;         /* gaps */
 	size_t wrong, unknown; /* of them */
-	int64_t sum_ns;
+	struct interval sum;
 	bool end_to_end; /* a gap whose attempt's beginning is not known */
-	/* The run under way. */
-	size_t run;               /* 1, 2, … */
-	size_t position;          /* attempts in it so far */
-	const struct event *last; /* the attempt before; NULL at the run's beginning */
 };
 
-/* The gap after attempt n. */
-static int64_t expected_gap(const struct backoff *rule, size_t n)
+/* A gap: between two attempts of a run. */
+struct gap {
+	const struct run *run;
+	size_t position; /* of the attempt before it, in the schedule */
+	const struct event *last, *next;
+	struct interval actual;
+	int64_t expected, tolerance, lateness;
+};
+
+static const struct event *attempt_of(const struct judging *judging, const struct run *run, size_t i)
 {
-	double gap = (double)rule->first_ns * pow(rule->factor > 0 ? rule->factor : 1, (double)(n - 1));
-	double cap = rule->cap_ns > 0 ? (double)rule->cap_ns : 9e18;
-	return gap < cap ? llround(gap) : llround(cap);
+	return &judging->index->trace->events[run->attempts[i]];
 }
 
-/* 0 where the schedule says nothing, -1 where there is to be no further attempt. */
-static int64_t scheduled_gap(const struct judging *judging)
+/* "gap 2 of run 3 (after attempt 9)" */
+static void add_gap(const struct judging *judging, const struct gap *gap, struct buf *out)
 {
-	const struct backoff *rule = judging->rule;
-	if (judging->run > 1 || rule->attempts == 0 || judging->position < (size_t)rule->attempts)
-		return expected_gap(rule, judging->position);
-	if (!rule->has_then)
-		return 0;
-	return rule->then_ns > 0 ? rule->then_ns : -1;
+	buf_addf(out, "gap %zu", gap->position);
+	if (gap->run->number > 1)
+		buf_addf(out, " of run %zu", gap->run->number);
+	buf_addf(out, " (after attempt %d", gap->last->attempt.number);
+	if (judging->runs.connections > 1)
+		buf_addf(out, ", connection %zu of %zu", gap->run->connection, judging->runs.connections);
+	buf_add_char(out, ')');
 }
 
-/* An event is known to lie between being asked for and being stamped. The engine may stamp a start after the
- * started client's first attempts: it is one between two attempts only if it was asked for after the first.
- */
-static bool may_lie_between(const struct event *event, int64_t from_ns, int64_t to_ns)
+static void add_comparison(const struct gap *gap, struct buf *out)
 {
-	bool is_start = strcmp(event->service.event, "started") == 0;
-	return (is_start ? event->from_ns : event->to_ns) >= from_ns && event->from_ns <= to_ns;
+	buf_add_string(out, " was ");
+	text_add_interval(out, gap->actual, gap->expected);
+	buf_add_string(out, ", expected ");
+	text_add_time_beside(out, gap->expected, gap->actual.high);
+	buf_add_string(out, " ± ");
+	text_add_time(out, gap->tolerance);
 }
 
-/* Did anything happen to the client that makes the gap mean nothing? */
-static const struct event *disturbance(const struct judging *judging, int64_t from_ns, int64_t to_ns)
-{
-	static const char *const events[] = { "started", "restarted", "exited", "stopped", "killed",
-		"oom-killed", "paused", "unpaused", "removed" };
-	const struct series *series = &judging->index->services[judging->client];
-	for (size_t i = 0; i < series->count; i++) {
-		const struct event *event = series_event(judging->index, series, i);
-		for (size_t n = 0; n < ARRAY_LENGTH(events); n++)
-			if (may_lie_between(event, from_ns, to_ns) &&
-			    strcmp(event->service.event, events[n]) == 0)
-				return event;
-	}
-	return NULL;
-}
-
-static void blame(struct judging *judging, int64_t expected, int64_t tolerance, int64_t actual)
+static void blame(struct judging *judging, const struct gap *gap)
 {
 	struct draft *draft = judging->draft;
-	int64_t excess = llabs(actual - expected) - tolerance;
 	CLEANUP(buf_release) struct buf text = { 0 };
-	buf_addf(&text, "gap %zu", judging->position);
-	if (judging->run > 1)
-		buf_addf(&text, " of run %zu", judging->run);
-	buf_addf(&text, " (after attempt %d) was ", judging->last->attempt.number);
-	text_add_time_beside(&text, actual, expected);
-	buf_add_string(&text, ", expected ");
-	text_add_time_beside(&text, expected, actual);
-	buf_add_string(&text, " ± ");
-	text_add_time(&text, tolerance);
+	add_gap(judging, gap, &text);
+	add_comparison(gap, &text);
 	buf_add_string(&text, ": ");
-	text_add_time(&text, excess);
-	buf_add_string(&text, actual > expected ? " too long" : " too short");
+	text_add_time(&text, gap_deviation(gap->actual, gap->expected).low - gap->tolerance);
+	buf_add_string(&text, gap->actual.low > gap->expected ? " too long" : " too short");
 	if (draft->verdict != VERDICT_FAIL)
-		draft->decided_ns = judging->last->to_ns + actual;
+		draft->decided_ns = attempt_began(gap->next);
 	draft_fail(draft, "%s", buf_string(&text));
 }
 
-static void judge_gap(struct judging *judging, const struct event *next, size_t next_number)
+/* Perhaps wrong: the host was late, or nobody knows when the attempt before it ended. */
+static void leave_open(struct judging *judging, const struct gap *gap)
+{
+	CLEANUP(buf_release) struct buf text = { 0 };
+	if (judging->unknown++ > 0)
+		return;
+	buf_addf(&text, "gap %zu", gap->position);
+	add_comparison(gap, &text);
+	if (gap_deviation(gap->actual, gap->expected).low > gap->tolerance) {
+		buf_add_string(&text, ", but the host ran up to ");
+		text_add_time(&text, gap->lateness);
+		buf_add_string(&text, " late meanwhile");
+	} else {
+		buf_addf(
+		    &text, ": when attempt %d ended is not known well enough", gap->last->attempt.number);
+	}
+	draft_inconclusive(judging->draft, "%s", buf_string(&text));
+}
+
+static void judge_gap(struct judging *judging, struct gap *gap, size_t next_number)
 {
 	struct draft *draft = judging->draft;
-	const struct event *last = judging->last;
-	int64_t expected = scheduled_gap(judging);
-	int64_t began_ns = next->attempt.began_known ? next->from_ns : next->to_ns;
-	int64_t actual = began_ns - last->to_ns;
-	if (expected < 0) {
-		draft->decided_ns = next->to_ns;
+	gap->expected = schedule_after(judging->rule, gap->run->number, gap->position);
+	if (gap->expected < 0) {
+		draft->decided_ns = attempt_began(gap->next);
 		draft_fail(draft, "attempt %d came, although there were to be %d and no more",
-		    next->attempt.number, judging->rule->attempts);
+		    gap->next->attempt.number, judging->rule->attempts);
 		evidence_add(&draft->evidence, next_number);
 		return;
 	}
-	if (expected == 0)
+	if (gap->expected == 0)
 		return;
-	int64_t tolerance = tolerance_of(expected, judging->rule->tolerance, judging->rule->floor_ns);
-	int64_t lateness = lateness_within(judging->index->lateness, last->to_ns, began_ns);
-	int64_t slack = tolerance - llabs(actual - expected);
-	judging->end_to_end = judging->end_to_end || !next->attempt.began_known;
-	judging->sum_ns = saturating_add(judging->sum_ns, actual);
+	gap->actual = gap_between(gap->last, gap->next);
+	gap->tolerance = tolerance_of(gap->expected, judging->rule->tolerance, judging->rule->floor_ns);
+	gap->lateness = gap_lateness(judging->index, gap->last, gap->next);
+	judging->end_to_end = judging->end_to_end || !gap->next->attempt.began_known;
+	judging->sum.low = saturating_add(judging->sum.low, gap->actual.low);
+	judging->sum.high = saturating_add(judging->sum.high, gap->actual.high);
 	if (judging->judged++ < SHOWN_GAPS) {
 		if (judging->judged > 1)
-			buf_add_string(&draft->actual, judging->position == 1 ? " | " : " ");
-		text_add_time(&draft->actual, actual);
+			buf_add_string(&draft->actual, gap->position == gap->run->position ? " | " : " ");
+		text_add_interval(&draft->actual, gap->actual, TEXT_ALONE);
 	}
-	draft_slack(draft, slack);
 	evidence_add(&draft->evidence, next_number);
-	if (slack >= 0)
-		return;
-	if (-slack > lateness) {
-		if (judging->wrong++ < BLAMED_GAPS)
-			blame(judging, expected, tolerance, actual);
-	} else if (judging->unknown++ == 0) {
-		CLEANUP(buf_release) struct buf text = { 0 };
-		text_add_time_beside(&text, actual, expected);
-		buf_add_string(&text, ", expected ");
-		text_add_time_beside(&text, expected, actual);
-		buf_add_string(&text, " ± ");
-		text_add_time(&text, tolerance);
-		buf_add_string(&text, ", but the host ran up to ");
-		text_add_time(&text, lateness);
-		buf_add_string(&text, " late meanwhile");
-		draft_inconclusive(draft, "gap %zu was %s", judging->position, buf_string(&text));
-	}
-}
-
-static void end_run(struct judging *judging)
-{
-	judging->last = NULL;
-	judging->position = 0;
+	struct interval deviation = gap_deviation(gap->actual, gap->expected);
+	enum answer answer = gap_answer(gap->actual, gap->expected, gap->tolerance, gap->lateness);
+	draft_slack(draft, gap->tolerance - (answer == ANSWER_NO ? deviation.low : deviation.high));
+	if (answer == ANSWER_NO && judging->wrong++ < BLAMED_GAPS)
+		blame(judging, gap);
+	else if (answer == ANSWER_UNKNOWN)
+		leave_open(judging, gap);
 }
 
 /* After the last attempt of a run that had no success: has the next one been due for too long? */
-static void judge_open_gap(struct judging *judging)
+static void judge_open_gap(struct judging *judging, const struct run *run)
 {
-	const struct event *last = judging->last;
+	const struct event *last = attempt_of(judging, run, run->count - 1);
 	struct draft *draft = judging->draft;
-	if (!last || !window_holds(&judging->window, (struct interval){ last->to_ns, last->to_ns }))
+	struct interval ended = attempt_ended(last);
+	if (!window_holds(&judging->window, ended))
 		return;
-	const struct event *disturbed = disturbance(judging, last->to_ns, INT64_MAX);
+	const struct event *disturbed = disturbance(judging->index, judging->client, ended.low, INT64_MAX);
 	int64_t until_ns = judging->window.until_ns;
 	if (disturbed && disturbed->from_ns < until_ns)
 		until_ns = disturbed->from_ns;
-	int64_t expected = scheduled_gap(judging), waited = until_ns - last->to_ns;
-	bool is_last_of_first = judging->run == 1 && judging->rule->attempts > 0 &&
-				judging->position >= (size_t)judging->rule->attempts;
+	size_t position = run->position + run->count - 1;
+	int64_t expected = schedule_after(judging->rule, run->number, position);
+	struct interval waited = interval_since((struct interval){ until_ns, until_ns }, ended);
+	bool is_last_of_first =
+	    run->number == 1 && judging->rule->attempts > 0 && position == (size_t)judging->rule->attempts;
 	/* To see that nothing follows takes as long as it would take to follow. */
-	int64_t due = expected > 0 ? expected : expected_gap(judging->rule, judging->position);
+	int64_t due = expected > 0 ? expected : schedule_gap(judging->rule, position);
 	int64_t tolerance = tolerance_of(due, judging->rule->tolerance, judging->rule->floor_ns);
-	int64_t lateness = lateness_within(judging->index->lateness, last->to_ns, until_ns);
-	bool is_overdue = waited > saturating_add(due, tolerance + lateness);
+	int64_t lateness = lateness_within(judging->index->lateness, ended.low, until_ns);
+	int64_t limit = saturating_add(due, tolerance + lateness);
 	CLEANUP(buf_release) struct buf text = { 0 };
-	text_add_time(&text, waited);
-	if (expected > 0 && is_overdue) {
+	text_add_interval(&text, waited, TEXT_ALONE);
+	if (expected > 0 && waited.low > limit) {
 		evidence_add(&draft->evidence, (size_t)(last - judging->index->trace->events));
 		if (draft->verdict != VERDICT_FAIL)
-			draft->decided_ns = last->to_ns + due + tolerance + lateness;
+			draft->decided_ns = saturating_add(ended.high, limit);
 		buf_add_string(&text, " later, due after ");
 		text_add_time(&text, due);
 		draft_fail(draft, "no attempt came after attempt %d until %s", last->attempt.number,
 		    buf_string(&text));
 		return;
 	}
-	if (expected < 0 && !is_overdue)
+	if (expected > 0 && waited.high > limit)
+		draft_inconclusive(draft,
+		    "no attempt came after attempt %d: when that ended is not known well enough to say "
+		    "whether one was due",
+		    last->attempt.number);
+	else if (expected < 0 && waited.low <= limit)
 		draft_inconclusive(draft,
 		    "only %s were seen after attempt %d: too short to know that no other follows",
 		    buf_string(&text), last->attempt.number);
-	else if (expected > 0 && is_last_of_first && judging->position == (size_t)judging->rule->attempts)
+	else if (expected > 0 && is_last_of_first)
 		draft_inconclusive(draft,
 		    "attempt %d was the last before the end; the gap after it was not seen",
 		    last->attempt.number);
 }
 
-static void take_attempt(struct judging *judging, const struct event *event, size_t number)
+static void judge_run(struct judging *judging, const struct run *run)
 {
-	struct interval last_when = { 0 };
-	if (judging->last) {
-		last_when = (struct interval){ judging->last->to_ns, judging->last->to_ns };
-		if (disturbance(judging, judging->last->to_ns,
-			event->from_ns > judging->last->to_ns ? event->from_ns : event->to_ns)) {
-			end_run(judging);
-		}
+	bool alone = attempt_of(judging, run, 0)->attempt.open == 0;
+	for (size_t i = 1; i < run->count; i++) {
+		struct gap gap = {
+			.run = run,
+			.position = run->position + i - 1,
+			.last = attempt_of(judging, run, i - 1),
+			.next = attempt_of(judging, run, i),
+		};
+		int64_t began_ns = attempt_began(gap.next);
+		/* Beside connections that are open an attempt may be a pool that grows: no retry. */
+		alone = alone && gap.next->attempt.open == 0;
+		if (alone && window_holds(&judging->window, attempt_ended(gap.last)) &&
+		    window_holds(&judging->window, (struct interval){ began_ns, began_ns }))
+			judge_gap(judging, &gap, run->attempts[i]);
 	}
-	if (!judging->last)
-		judging->run++;
-	else if (window_holds(&judging->window, last_when) &&
-		 window_holds(&judging->window, (struct interval){ event->to_ns, event->to_ns }))
-		judge_gap(judging, event, number);
-	judging->position++;
-	judging->last = event;
-	if (strcmp(event->attempt.outcome, "connected") != 0)
-		return;
+	const struct event *last = attempt_of(judging, run, run->count - 1);
+	size_t position = run->position + run->count - 1;
 	/* A success ends the run; fewer attempts than the rule has say nothing about where they would have
 	 * ended. */
-	if (judging->run == 1 && judging->rule->attempts > 0 &&
-	    judging->position < (size_t)judging->rule->attempts)
+	if (attempt_succeeded(last) && run->number == 1 && judging->rule->attempts > 0 &&
+	    position < (size_t)judging->rule->attempts)
 		draft_inconclusive(judging->draft,
-		    "attempt %d connected, so that %d attempts were not needed", event->attempt.number,
+		    "attempt %d connected, so that %d attempts were not needed", last->attempt.number,
 		    judging->rule->attempts);
-	end_run(judging);
+	if (run->is_owed)
+		judge_open_gap(judging, run);
 }
 
 static void add_expected(const struct index *index, const struct expectation *expectation, struct buf *out)
@@ -242,6 +232,33 @@ static void add_expected(const struct index *index, const struct expectation *ex
 	window_add_text(index, expectation, out);
 }
 
+/* A client that was not seen to be wrong beyond doubt is not blamed. */
+static void doubt_runs(struct judging *judging)
+{
+	struct draft *draft = judging->draft;
+	const struct runs *runs = &judging->runs;
+	CLEANUP(buf_release) struct buf doubt = { 0 };
+	if (runs->doubt)
+		buf_add_string(&doubt, runs->doubt);
+	size_t explained_by =
+	    draft->verdict == VERDICT_FAIL && !runs->doubt
+		? runs_explained_by(judging->index, draft->expectation, &judging->window, runs->connections)
+		: 0;
+	if (explained_by)
+		buf_addf(&doubt,
+		    "it would be right for a client that holds %zu connections, which it never got to "
+		    "show",
+		    explained_by);
+	if (doubt.length == 0)
+		return;
+	if (draft->verdict != VERDICT_FAIL) {
+		draft_inconclusive(draft, "%s", buf_string(&doubt));
+		return;
+	}
+	draft->verdict = VERDICT_INCONCLUSIVE;
+	buf_addf(&draft->reason, ", but %s", buf_string(&doubt));
+}
+
 static void conclude(struct judging *judging)
 {
 	struct draft *draft = judging->draft;
@@ -250,14 +267,17 @@ static void conclude(struct judging *judging)
 		buf_addf(&draft->actual, " … (%zu gaps)", judging->judged);
 	if (judging->judged == 0)
 		buf_add_string(&draft->actual, "no gap");
+	if (judging->runs.connections > 1)
+		buf_addf(&draft->actual, " (%zu connections at once)", judging->runs.connections);
 	if (judging->end_to_end)
 		buf_add_string(&draft->expected, "; from the log: end to end");
 	if (judging->judged)
-		draft_measured(draft, judging->sum_ns, judging->sum_ns);
+		draft_measured(draft, judging->sum.low, judging->sum.high);
 	if (judging->wrong > BLAMED_GAPS)
 		draft_fail(draft, "and %zu more gaps are wrong", judging->wrong - BLAMED_GAPS);
 	if (judging->unknown > 1)
 		draft_inconclusive(draft, "and %zu more gaps like it", judging->unknown - 1);
+	doubt_runs(judging);
 	if (draft->verdict != VERDICT_FAIL && judging->judged < at_least) {
 		draft_inconclusive(draft, "vacuous: %zu gap%s seen, %zu are needed", judging->judged,
 		    judging->judged == 1 ? " was" : "s were", at_least);
@@ -268,7 +288,6 @@ static void conclude(struct judging *judging)
 void judge_backoff(const struct index *index, struct draft *draft)
 {
 	const struct expectation *expectation = draft->expectation;
-	const struct series *series = &index->watches[expectation->watch];
 	struct judging judging = {
 		.index = index,
 		.draft = draft,
@@ -278,14 +297,10 @@ void judge_backoff(const struct index *index, struct draft *draft)
 	add_expected(index, expectation, &draft->expected);
 	if (window_resolve(index, draft, &judging.window) < 0)
 		return;
-	for (size_t i = 0; i < series->count; i++) {
-		const struct event *event = series_event(index, series, i);
-		if (event->kind == EVENT_LOST)
-			end_run(&judging);
-		else
-			take_attempt(&judging, event, series->items[i]);
-	}
-	judge_open_gap(&judging);
+	runs_find(index, expectation, &judging.window, &judging.runs);
+	for (size_t i = 0; i < judging.runs.count; i++)
+		judge_run(&judging, &judging.runs.items[i]);
 	draft->by_absence = judging.rule->has_then && judging.rule->then_ns == 0;
 	conclude(&judging);
+	runs_release(&judging.runs);
 }

@@ -1,6 +1,7 @@
 #include "check/check.h"
 
 #include "check/judge.h"
+#include "check/met.h"
 
 #include <string.h>
 
@@ -37,6 +38,9 @@ static void judge(const struct index *index, struct draft *draft)
 	case EXPECT_MEMORY:
 		judge_memory(index, draft);
 		return;
+	case EXPECT_AGREES:
+		judge_agrees(index, draft);
+		return;
 	}
 	BUG("expectation kind %d", (int)draft->expectation->kind);
 }
@@ -59,6 +63,64 @@ static void doubt(const struct index *index, struct draft *draft)
 	buf_addf(&draft->reason, "the harness had trouble before, at %s: %s", buf_string(&text),
 	    trouble->trouble.what);
 	evidence_add(&draft->evidence, (size_t)(trouble - index->trace->events));
+}
+
+/* ---- what the tap missed ---- */
+
+/* A loss is told within this time of its happening. */
+#define LOSS_TOLD_NS INT64_C(1000000000)
+
+static bool is_wire_of(const struct plan *plan, int watch, const char *service)
+{
+	if (watch < 0 || (size_t)watch >= plan->watch_count)
+		return false;
+	const struct watch *of = &plan->watches[watch];
+	return of->kind == WATCH_ATTEMPTS && !of->from_log &&
+	       (strcmp(plan->stack->services[of->service].name, service) == 0 ||
+		   strcmp(plan->stack->services[of->to_service].name, service) == 0);
+}
+
+static bool counts_attempts(const struct plan *plan, const struct moment *moment, const char *service)
+{
+	for (; moment; moment = moment->after)
+		if ((moment->kind == MOMENT_ATTEMPT || moment->kind == MOMENT_STATE) &&
+		    is_wire_of(plan, moment->watch, service))
+			return true;
+	return false;
+}
+
+static bool rests_on_wire(const struct plan *plan, const struct expectation *expectation, const char *service)
+{
+	return is_wire_of(plan, expectation->watch, service) ||
+	       (expectation->within_steps > 0 && is_wire_of(plan, expectation->within_watch, service)) ||
+	       (expectation->has_after && counts_attempts(plan, &expectation->after, service)) ||
+	       (expectation->has_until && counts_attempts(plan, &expectation->until, service));
+}
+
+/* Where packets were lost, attempts may have been: what depends on them can neither fail nor pass. But what
+ * was seen was seen: that a state was reached stays true. */
+static void doubt_wire(const struct index *index, struct draft *draft)
+{
+	const struct expectation *expectation = draft->expectation;
+	bool was_seen = draft->verdict == VERDICT_PASS && expectation->kind == EXPECT_REACH &&
+			expectation->within_steps == 0;
+	if (draft->verdict == VERDICT_INCONCLUSIVE || was_seen)
+		return;
+	for (size_t i = 0; i < index->troubles.count; i++) {
+		const struct event *trouble = series_event(index, &index->troubles, i);
+		if (!index_is_loss(index, trouble) ||
+		    trouble->from_ns > saturating_add(draft->decided_ns, LOSS_TOLD_NS) ||
+		    !rests_on_wire(index->plan, expectation, trouble->of))
+			continue;
+		bool failed = draft->verdict == VERDICT_FAIL;
+		CLEANUP(buf_release) struct buf text = { 0 };
+		text_add_time(&text, trouble->from_ns);
+		draft->verdict = VERDICT_INCONCLUSIVE;
+		buf_addf(&draft->reason, "%sattempts may have been missed: %s (told at %s)",
+		    failed ? ", but " : "", trouble->trouble.what, buf_string(&text));
+		evidence_add(&draft->evidence, index->troubles.items[i]);
+		return;
+	}
 }
 
 /* What did not come may not have come because a dependency died with nobody asking for it: that is the
@@ -169,22 +231,40 @@ static enum verdict compose(const struct judgement *judgement)
 	return verdict;
 }
 
+static void judge_all(const struct index *index, struct judgement *judgement)
+{
+	const struct plan *plan = index->plan;
+	struct meetings meetings;
+	meetings_find(index, &meetings);
+	judgement->implied_count = meetings.count;
+	judgement->implied = xcalloc(meetings.count, sizeof(*judgement->implied));
+	judgement->finding_count = plan->expectation_count + meetings.count;
+	judgement->findings = xcalloc(judgement->finding_count, sizeof(*judgement->findings));
+	for (size_t i = 0; i < plan->expectation_count; i++) {
+		struct draft draft = { .expectation = &plan->expectations[i], .decided_ns = index->end_ns };
+		judge(index, &draft);
+		doubt(index, &draft);
+		doubt_wire(index, &draft);
+		doubt_absence(index, &draft);
+		note_unfair(index, &draft);
+		finish(&draft, plan->speed, &judgement->findings[i]);
+	}
+	for (size_t i = 0; i < meetings.count; i++) {
+		judgement->implied[i] = meetings.items[i].expectation;
+		struct draft draft = { .expectation = &judgement->implied[i], .decided_ns = index->end_ns };
+		judge_met(index, &meetings.items[i], &draft);
+		finish(&draft, plan->speed, &judgement->findings[plan->expectation_count + i]);
+	}
+	free(meetings.items);
+}
+
 struct judgement *check(const struct plan *plan, const struct trace *trace)
 {
 	struct judgement *judgement = xcalloc(1, sizeof(*judgement));
 	CLEANUP(buf_release) struct buf reason = { 0 };
 	struct index index;
 	index_init(&index, plan, trace);
-	judgement->finding_count = plan->expectation_count;
-	judgement->findings = xcalloc(plan->expectation_count, sizeof(*judgement->findings));
-	for (size_t i = 0; i < plan->expectation_count; i++) {
-		struct draft draft = { .expectation = &plan->expectations[i], .decided_ns = index.end_ns };
-		judge(&index, &draft);
-		doubt(&index, &draft);
-		doubt_absence(&index, &draft);
-		note_unfair(&index, &draft);
-		finish(&draft, plan->speed, &judgement->findings[i]);
-	}
+	judge_all(&index, judgement);
 	judge_world(&index, judgement, &reason);
 	judgement->reason = buf_steal(&reason);
 	judgement->verdict = compose(judgement);
@@ -205,7 +285,12 @@ void judgement_free(struct judgement *judgement)
 		free(finding->evidence);
 		free(finding->claim_measured);
 	}
+	for (size_t i = 0; i < judgement->implied_count; i++) {
+		free(judgement->implied[i].id);
+		free(judgement->implied[i].text);
+	}
 	free(judgement->findings);
+	free(judgement->implied);
 	free(judgement->reason);
 	free(judgement);
 }

@@ -46,8 +46,12 @@ struct judgement {
 	char *reason; /* of an inconclusive world: "the engine failed: …", or "" */
 	bool environment; /* the world could not be judged because of engine, image or harness: exit status 3
 			   */
-	struct finding *findings; /* one for each expectation, in order */
+	struct finding *findings; /* one for each expectation, in order; then those of `implied` */
 	size_t finding_count;
+	/* What nobody writes down: that the subject met every phase of a service that is watched on the wire.
+	 */
+	struct expectation *implied;
+	size_t implied_count;
 	int64_t lateness_ns; /* the host's worst in this world */
 };
 

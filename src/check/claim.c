@@ -12,6 +12,7 @@ static void add_figure(const struct draft *draft, struct interval figure, struct
 	case EXPECT_REACH:
 	case EXPECT_BACKOFF:
 	case EXPECT_RESPOND:
+	case EXPECT_AGREES:
 		text_add_interval(out, figure, TEXT_ALONE);
 		return;
 	case EXPECT_MEMORY:

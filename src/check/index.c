@@ -62,6 +62,10 @@ static struct series *series_of(struct index *index, struct name_cache *caches, 
 		space = NAMES_SERVICES;
 		table = index->logs;
 		break;
+	case EVENT_PHASE:
+		space = NAMES_SERVICES;
+		table = index->phases;
+		break;
 	case EVENT_STEP:
 		space = NAMES_STEPS;
 		table = index->steps;
@@ -73,7 +77,6 @@ static struct series *series_of(struct index *index, struct name_cache *caches, 
 	case EVENT_TROUBLE:
 		return &index->troubles;
 	case EVENT_WORLD:
-	case EVENT_PHASE:
 	case EVENT_LATENESS:
 	case EVENT_END:
 		return NULL;
@@ -111,6 +114,7 @@ static void for_all_tables(struct index *index, void (*visit)(struct index *, st
 	for (size_t i = 0; i < plan->stack->service_count; i++) {
 		visit(index, &index->services[i]);
 		visit(index, &index->logs[i]);
+		visit(index, &index->phases[i]);
 	}
 	for (size_t i = 0; i < plan->step_count; i++) {
 		visit(index, &index->steps[i]);
@@ -140,6 +144,7 @@ void index_init(struct index *index, const struct plan *plan, const struct trace
 		.watches = xcalloc(plan->watch_count, sizeof(struct series)),
 		.services = xcalloc(plan->stack->service_count, sizeof(struct series)),
 		.logs = xcalloc(plan->stack->service_count, sizeof(struct series)),
+		.phases = xcalloc(plan->stack->service_count, sizeof(struct series)),
 		.steps = xcalloc(plan->step_count, sizeof(struct series)),
 		.responses = xcalloc(plan->step_count, sizeof(struct series)),
 		.lateness = lateness_table_new(trace),
@@ -172,6 +177,7 @@ void index_release(struct index *index)
 	free(index->watches);
 	free(index->services);
 	free(index->logs);
+	free(index->phases);
 	free(index->steps);
 	free(index->responses);
 	lateness_table_free(index->lateness);
@@ -208,12 +214,21 @@ const char *index_open_reason(const struct index *index)
 	return "the world ended for a reason that is not known here";
 }
 
+/* Other trouble is of the world, and names nobody. */
+bool index_is_loss(const struct index *index, const struct event *trouble)
+{
+	return !trouble->trouble.fatal && *trouble->of &&
+	       search_name(index->plan, NAMES_SERVICES, trouble->of) != NOT_FOUND;
+}
+
 const struct event *index_trouble_before(const struct index *index, int64_t ns)
 {
-	if (index->troubles.count == 0)
-		return NULL;
-	const struct event *first = series_event(index, &index->troubles, 0);
-	return first->from_ns <= ns ? first : NULL;
+	for (size_t i = 0; i < index->troubles.count; i++) {
+		const struct event *trouble = series_event(index, &index->troubles, i);
+		if (!index_is_loss(index, trouble))
+			return trouble->from_ns <= ns ? trouble : NULL;
+	}
+	return NULL;
 }
 
 /* ---- whether a service lives ---- */

@@ -24,6 +24,7 @@ struct index {
 	struct series *watches;   /* by plan.watches; of a WATCH_LOG: empty, see `logs` */
 	struct series *services;  /* by stack.services: EVENT_SERVICE */
 	struct series *logs;      /* by stack.services: EVENT_LOG */
+	struct series *phases;    /* by stack.services: EVENT_PHASE */
 	struct series *steps;     /* by plan.steps: EVENT_STEP */
 	struct series *responses; /* by plan.steps: EVENT_RESPONSE */
 	struct series troubles;
@@ -52,7 +53,9 @@ bool index_is_closed(const struct index *index);
 /* Otherwise: why not, a clause ("the trace was cut short"). */
 const char *index_open_reason(const struct index *index);
 
-/* The first trouble not after the moment, or NULL. */
+/* Trouble that only means that attempts of one service may not have been seen: packets were lost. */
+bool index_is_loss(const struct index *index, const struct event *trouble);
+/* The first other trouble not after the moment, or NULL. */
 const struct event *index_trouble_before(const struct index *index, int64_t ns);
 
 /* The last time the service ended with nobody asking for it, up to the moment; NULL if it did not, or runs

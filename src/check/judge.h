@@ -99,6 +99,8 @@ void judge_matches(const struct index *index, struct draft *draft);
 void judge_respond(const struct index *index, struct draft *draft);
 void judge_memory(const struct index *index, struct draft *draft);
 
+void judge_agrees(const struct index *index, struct draft *draft);
+
 enum claim_result claim_compare(const struct draft *draft, double speed, char **ret_text);
 
 #endif

@@ -55,19 +55,36 @@ static void resolve_step(
 	}
 }
 
+/* The first event of the series that says so. */
+static const struct event *first_said(
+    const struct index *index, const struct series *series, const char *what, struct interval after)
+{
+	for (size_t i = 0; i < series->count; i++) {
+		const struct event *event = series_event(index, series, i);
+		const char *says = event->kind == EVENT_PHASE ? event->phase.phase : event->service.event;
+		if (strcmp(says, what) == 0 && counts(event, after))
+			return event;
+	}
+	return NULL;
+}
+
+/* What a dependency looks like is said by the probe, where it polls, and by the gate, where it makes it so.
+ */
 static void resolve_service(
     const struct index *index, const struct moment *moment, struct interval after, struct instant *instant)
 {
 	for (size_t s = 0; s < index->plan->stack->service_count; s++) {
 		if (strcmp(index->plan->stack->services[s].name, moment->name) != 0)
 			continue;
-		for (size_t i = 0; i < index->services[s].count; i++) {
-			const struct event *event = series_event(index, &index->services[s], i);
-			if (strcmp(event->service.event, moment->what) == 0 && counts(event, after)) {
-				happened(instant, index, event);
-				return;
-			}
-		}
+		const struct event *said = first_said(index, &index->services[s], moment->what, after);
+		/* That nothing is in the way is not that it works: only the readiness probe knows that. */
+		const struct event *made = strcmp(moment->what, phase_names[PHASE_READY]) == 0
+					       ? NULL
+					       : first_said(index, &index->phases[s], moment->what, after);
+		if (said && made)
+			happened(instant, index, made->from_ns < said->from_ns ? made : said);
+		else if (said || made)
+			happened(instant, index, said ? said : made);
 	}
 }
 
@@ -79,7 +96,7 @@ static void resolve_attempt(
 	int counted = 0;
 	for (size_t i = 0; i < series->count; i++) {
 		const struct event *event = series_event(index, series, i);
-		if (event->kind != EVENT_ATTEMPT || !counts(event, after))
+		if (event->kind != EVENT_ATTEMPT || observed_nothing(event) || !counts(event, after))
 			continue;
 		counted++;
 		if ((moment->after ? counted : event->attempt.number) != moment->number)
@@ -196,6 +213,8 @@ void arrival_of_state(const struct index *index, int watch, const struct strings
 	};
 	for (size_t i = 0; i < series->count && !arrival.certain; i++) {
 		const struct event *event = series_event(index, series, i);
+		if (observed_nothing(event))
+			continue;
 		struct interval when = observed_when(event);
 		bool shows = state_set_has(&set, event);
 		if (when.high < after.low || (!shows && !arrival.possible)) {

@@ -59,7 +59,7 @@ static void judge_states(const struct index *index, struct draft *draft, const s
 	struct tally tally = { 0 };
 	for (size_t i = 0; i < series->count; i++) {
 		const struct event *event = series_event(index, series, i);
-		if (!window_holds(window, observed_when(event)))
+		if (observed_nothing(event) || !window_holds(window, observed_when(event)))
 			continue;
 		tally.inside++;
 		if (state_set_has(&forbidden, event))

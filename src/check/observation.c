@@ -14,10 +14,45 @@ const char *observed_state(const struct event *event)
 
 struct interval observed_when(const struct event *event)
 {
-	return (struct interval){
-		.low = event->kind == EVENT_ATTEMPT ? event->to_ns : event->from_ns,
-		.high = event->to_ns,
-	};
+	if (event->kind == EVENT_ATTEMPT)
+		return attempt_ended(event);
+	return (struct interval){ .low = event->from_ns, .high = event->to_ns };
+}
+
+bool attempt_succeeded(const struct event *attempt)
+{
+	const char *outcome = attempt->attempt.outcome;
+	return outcome && (strcmp(outcome, "connected") == 0 || strcmp(outcome, "accepted") == 0);
+}
+
+bool attempt_is_pending(const struct event *attempt)
+{
+	return attempt->attempt.outcome && strcmp(attempt->attempt.outcome, "pending") == 0;
+}
+
+bool attempt_failed(const struct event *attempt)
+{
+	return !attempt_succeeded(attempt) && !attempt_is_pending(attempt);
+}
+
+struct interval attempt_ended(const struct event *attempt)
+{
+	int64_t after_ns = attempt->attempt.ended_after_ns;
+	if (after_ns == 0 || after_ns > attempt->to_ns)
+		after_ns = attempt->to_ns;
+	if (after_ns < attempt->from_ns)
+		after_ns = attempt->from_ns;
+	return (struct interval){ .low = after_ns, .high = attempt->to_ns };
+}
+
+int64_t attempt_began(const struct event *attempt)
+{
+	return attempt->attempt.began_known ? attempt->from_ns : attempt->to_ns;
+}
+
+bool observed_nothing(const struct event *event)
+{
+	return event->kind == EVENT_ATTEMPT && attempt_is_pending(event);
 }
 
 static bool search(const struct strings *states, const char *state, int status)

@@ -18,7 +18,7 @@ static void arrival_of_attempt(const struct index *index, const struct expectati
 	const struct series *series = &index->watches[expectation->watch];
 	for (size_t i = 0; i < series->count; i++) {
 		const struct event *event = series_event(index, series, i);
-		if (event->kind != EVENT_ATTEMPT)
+		if (event->kind != EVENT_ATTEMPT || observed_nothing(event))
 			continue;
 		arrival->seen++;
 		if (event->attempt.number != expectation->attempt_number)

@@ -18,31 +18,45 @@
 struct steps {
 	struct interval count; /* attempts that began at or after `after` */
 	const struct event *success, *last;
-	bool was_connected; /* `success` was before `after` */
+	const struct event *pending; /* was under way when the world ended: not counted */
+	bool was_connected;          /* `success` was before `after` */
 };
 
 static bool is_success(const struct event *event)
 {
-	return event->kind == EVENT_ATTEMPT && strcmp(event->attempt.outcome, "connected") == 0;
+	return event->kind == EVENT_ATTEMPT && attempt_succeeded(event);
+}
+
+/* How many connections there are beside the one the event is about. */
+static int open_beside(const struct event *event)
+{
+	return event->kind == EVENT_ATTEMPT ? event->attempt.open : event->lost.open;
 }
 
 static void count_attempts(
     const struct index *index, const struct instant *after, struct draft *draft, struct steps *steps)
 {
 	const struct series *series = &index->watches[draft->expectation->within_watch];
-	const struct event *before = NULL;
+	const struct event *connected = NULL; /* the last success before, if the connection is left */
 	for (size_t i = 0; i < series->count && !steps->success; i++) {
 		const struct event *event = series_event(index, series, i);
 		if (event->to_ns < after->at.low) {
-			before = event;
+			if (is_success(event))
+				connected = event;
+			else if (open_beside(event) == 0)
+				connected = NULL;
 			continue;
 		}
-		if (before && is_success(before))
+		if (connected)
 			break; /* what comes later belongs to a later loss */
 		if (event->kind != EVENT_ATTEMPT)
 			continue;
+		if (attempt_is_pending(event)) {
+			steps->pending = event;
+			continue;
+		}
 		/* Where the beginning was not seen it lies somewhere after the end of the attempt before. */
-		int64_t began_latest = event->attempt.began_known ? event->from_ns : event->to_ns;
+		int64_t began_latest = attempt_began(event);
 		steps->count.low += event->from_ns >= after->at.high;
 		steps->count.high += began_latest >= after->at.low;
 		steps->last = event;
@@ -50,10 +64,10 @@ static void count_attempts(
 		if (is_success(event))
 			steps->success = event;
 	}
-	if (!steps->last && before && is_success(before)) {
-		steps->success = before;
+	if (!steps->last && connected) {
+		steps->success = connected;
 		steps->was_connected = true;
-		evidence_add(&draft->evidence, (size_t)(before - index->trace->events));
+		evidence_add(&draft->evidence, (size_t)(connected - index->trace->events));
 	}
 }
 
@@ -124,6 +138,9 @@ static void judge_no_success(
 		    steps->last->attempt.number, steps->last->attempt.outcome);
 	} else if (index_is_dead_for_good(index, client)) {
 		draft_fail(draft, "no attempt of %s connected after %s, and none can any more", watch, since);
+	} else if (steps->pending) {
+		draft_inconclusive(draft, "attempt %d of %s was still under way at the end",
+		    steps->pending->attempt.number, watch);
 	} else if (!index_is_closed(index)) {
 		draft_inconclusive(
 		    draft, "no attempt of %s had connected when %s", watch, index_open_reason(index));

@@ -57,7 +57,7 @@ static struct runs collect_runs(
 	for (size_t i = 0; i < series->count; i++) {
 		const struct event *event = series_event(index, series, i);
 		struct interval when = observed_when(event);
-		if (!window_touches(window, when))
+		if (observed_nothing(event) || !window_touches(window, when))
 			continue;
 		hole = hole || is_hole(index, watch, before, event);
 		if (!before && watch->kind == WATCH_HTTP && expectation->has_after)

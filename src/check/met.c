@@ -1,0 +1,233 @@
+/*
+ * met: every phase of a scenario was met by the subject, on the wire.
+ *
+ * A scenario that makes Redis refuse and whose subject never tried to reach it meanwhile has shown nothing.
+ * Nobody has to write that down: it is expected of every phase of a service to which there is an attempts
+ * watch of the wire. What was not met is vacuous, never a failure.
+ */
+#include "check/met.h"
+
+#include "check/observation.h"
+
+#include <string.h>
+
+/* How an attempt ends that has met the phase. */
+static const char *const outcomes[][4] = {
+	[PHASE_ABSENT] = { "nxdomain" },
+	[PHASE_UNRESOLVABLE] = { "servfail", "dns-timeout", "pending" },
+	[PHASE_UNREACHABLE] = { "timeout", "unreachable", "pending" },
+	[PHASE_REFUSED] = { "refused" },
+	[PHASE_HUNG] = { "hung", "pending" },
+	[PHASE_CLOSING] = { "closed", "reset" },
+	[PHASE_LOADING] = { "loading" },
+	[PHASE_DENIED] = { "denied" },
+	[PHASE_SLOW] = { NULL }, /* any attempt */
+	[PHASE_READY] = { NULL },
+};
+
+/* ---- what is expected ---- */
+
+static const struct phase_step *find_step(
+    const struct phase_script *scripts, size_t count, size_t service, enum phase phase)
+{
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; scripts[i].service == service && k < scripts[i].step_count; k++)
+			if (scripts[i].steps[k].phase == phase)
+				return &scripts[i].steps[k];
+	return NULL;
+}
+
+/* Where the scenario says so first; NULL: nowhere. */
+static const struct phase_step *planned(const struct plan *plan, size_t service, enum phase phase)
+{
+	const struct phase_step *found = find_step(plan->phases, plan->phase_count, service, phase);
+	for (size_t i = 0; i < plan->step_count && !found; i++)
+		found = find_step(plan->steps[i].scripts, plan->steps[i].script_count, service, phase);
+	return found;
+}
+
+static bool is_phase(const struct event *event, enum phase phase)
+{
+	return strcmp(event->phase.phase, phase_names[phase]) == 0;
+}
+
+static bool was_made(const struct index *index, size_t service, enum phase phase)
+{
+	for (size_t i = 0; i < index->phases[service].count; i++)
+		if (is_phase(series_event(index, &index->phases[service], i), phase))
+			return true;
+	return false;
+}
+
+static bool is_watched(const struct plan *plan, const struct watch *watch, size_t service)
+{
+	return watch->kind == WATCH_ATTEMPTS && !watch->from_log && watch->service == plan->subject &&
+	       watch->to_service == service;
+}
+
+static int find_watch(const struct plan *plan, size_t service)
+{
+	for (size_t i = 0; i < plan->watch_count; i++)
+		if (is_watched(plan, &plan->watches[i], service))
+			return (int)i;
+	return -1;
+}
+
+static void add_meeting(struct meetings *found, const struct plan *plan, size_t service, enum phase phase,
+    const struct phase_step *step)
+{
+	const char *name = plan->stack->services[service].name;
+	struct meeting *meeting = array_push(found->items, found->count);
+	meeting->service = service;
+	meeting->phase = phase;
+	meeting->step = step;
+	meeting->expectation = (struct expectation){
+		.kind = EXPECT_REACH,
+		.id = xasprintf("met-%s-%s", name, phase_names[phase]),
+		.text = xasprintf("%s meets `%s` of %s", plan->stack->services[plan->subject].name,
+		    phase_names[phase], name),
+		.position = step ? step->position : (struct position){ 0 },
+		.watch = find_watch(plan, service),
+		.service = -1,
+		.step = -1,
+	};
+}
+
+void meetings_find(const struct index *index, struct meetings *ret_meetings)
+{
+	const struct plan *plan = index->plan;
+	struct meetings found = { 0 };
+	for (size_t s = 0; s < plan->stack->service_count; s++) {
+		if (find_watch(plan, s) < 0)
+			continue;
+		for (enum phase phase = PHASE_ABSENT; phase < PHASE_READY; phase++) {
+			const struct phase_step *step = planned(plan, s, phase);
+			if (step || was_made(index, s, phase))
+				add_meeting(&found, plan, s, phase, step);
+		}
+	}
+	*ret_meetings = found;
+}
+
+/* ---- whether it was so ---- */
+
+static bool is_outcome_of(const char *outcome, enum phase phase)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(outcomes[phase]) && outcomes[phase][i]; i++)
+		if (strcmp(outcome, outcomes[phase][i]) == 0)
+			return true;
+	return phase == PHASE_SLOW;
+}
+
+/* A name that is answered late or wrongly: what the attempt came to is another matter. */
+static bool met_wrong_name(const struct meeting *meeting, const struct event *attempt)
+{
+	const struct phase_step *step = meeting->step;
+	if (meeting->phase != PHASE_UNRESOLVABLE || !step)
+		return false;
+	switch (step->unresolvable) {
+	case UNRESOLVABLE_LATE:
+		return attempt->attempt.lookup_ns > 0 && attempt->attempt.lookup_ns >= step->late_ns;
+	case UNRESOLVABLE_STALE:
+		return step->stale
+			   ? attempt->attempt.address && strstr(attempt->attempt.address, step->stale) != NULL
+			   : strcmp(attempt->attempt.outcome, "timeout") == 0 ||
+				 strcmp(attempt->attempt.outcome, "unreachable") == 0;
+	case UNRESOLVABLE_SERVFAIL:
+	case UNRESOLVABLE_SILENT:
+		return false;
+	}
+	BUG("unresolvable %d", (int)step->unresolvable);
+}
+
+/* While one is in force connections that are open already meet it, too. */
+static bool is_met_by_connections(enum phase phase)
+{
+	return phase == PHASE_HUNG || phase == PHASE_UNREACHABLE || phase == PHASE_SLOW;
+}
+
+/* What met it from when it may have been made to when the next one surely was; NO_EVENT: nothing. */
+static size_t find_in_phase(
+    const struct index *index, const struct meeting *meeting, const struct series *series, struct interval in)
+{
+	size_t connected = NO_EVENT;
+	for (size_t i = 0; i < series->count; i++) {
+		const struct event *event = series_event(index, series, i);
+		bool is_attempt = event->kind == EVENT_ATTEMPT;
+		if (is_attempt && event->to_ns >= in.low && event->from_ns <= in.high &&
+		    (is_outcome_of(event->attempt.outcome, meeting->phase) || met_wrong_name(meeting, event)))
+			return series->items[i];
+		if (event->to_ns > in.low)
+			continue;
+		if (is_attempt && attempt_succeeded(event))
+			connected = series->items[i];
+		else if (!is_attempt && event->lost.open == 0)
+			connected = NO_EVENT;
+	}
+	return is_met_by_connections(meeting->phase) ? connected : NO_EVENT;
+}
+
+static size_t find_meeting(const struct index *index, const struct meeting *meeting, struct interval in)
+{
+	for (size_t w = 0; w < index->plan->watch_count; w++) {
+		if (!is_watched(index->plan, &index->plan->watches[w], meeting->service))
+			continue;
+		size_t found = find_in_phase(index, meeting, &index->watches[w], in);
+		if (found != NO_EVENT)
+			return found;
+	}
+	return NO_EVENT;
+}
+
+static void conclude_met(
+    const struct index *index, struct draft *draft, const struct event *made, size_t found)
+{
+	const struct event *event = &index->trace->events[found];
+	struct interval phase = { .low = made->from_ns, .high = made->to_ns };
+	struct interval elapsed = interval_since(observed_when(event), phase);
+	evidence_add(&draft->evidence, (size_t)(made - index->trace->events));
+	evidence_add(&draft->evidence, found);
+	buf_addf(&draft->actual, "attempt %d, ", event->attempt.number);
+	if (event->to_ns < made->from_ns) {
+		buf_add_string(&draft->actual, "connected before");
+		draft_measured(draft, 0, 0);
+	} else {
+		text_add_interval(&draft->actual, elapsed, TEXT_ALONE);
+		buf_add_string(&draft->actual, " after it was made");
+		draft_measured(draft, elapsed.low, elapsed.high);
+	}
+	draft->decided_ns = event->to_ns;
+}
+
+void judge_met(const struct index *index, const struct meeting *meeting, struct draft *draft)
+{
+	const struct series *phases = &index->phases[meeting->service];
+	const char *name = index->plan->stack->services[meeting->service].name;
+	const char *phase = phase_names[meeting->phase];
+	bool was_there = false;
+	buf_addf(&draft->expected, "an attempt of %s that meets `%s` of %s",
+	    index->plan->watches[draft->expectation->watch].name, phase, name);
+	for (size_t i = 0; i < phases->count; i++) {
+		const struct event *made = series_event(index, phases, i);
+		if (!is_phase(made, meeting->phase))
+			continue;
+		struct interval in = {
+			.low = made->from_ns,
+			.high = i + 1 < phases->count ? series_event(index, phases, i + 1)->to_ns : INT64_MAX,
+		};
+		size_t found = find_meeting(index, meeting, in);
+		was_there = true;
+		if (found == NO_EVENT) {
+			evidence_add(&draft->evidence, (size_t)(made - index->trace->events));
+			continue;
+		}
+		conclude_met(index, draft, made, found);
+		return;
+	}
+	buf_add_string(&draft->actual, "none");
+	if (was_there)
+		draft_inconclusive(draft, "vacuous: nothing met `%s` of %s", phase, name);
+	else
+		draft_inconclusive(draft, "vacuous: %s never came to be `%s`", name, phase);
+	draft_note_death(draft, index, index->plan->subject, INT64_MAX);
+}

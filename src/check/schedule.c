@@ -1,0 +1,102 @@
+#include "check/schedule.h"
+
+#include "check/observation.h"
+
+#include <math.h>
+#include <string.h>
+
+int64_t schedule_gap(const struct backoff *rule, size_t n)
+{
+	double gap = (double)rule->first_ns * pow(rule->factor > 0 ? rule->factor : 1, (double)(n - 1));
+	double cap = rule->cap_ns > 0 ? (double)rule->cap_ns : 9e18;
+	return gap < cap ? llround(gap) : llround(cap);
+}
+
+int64_t schedule_after(const struct backoff *rule, size_t run, size_t position)
+{
+	if (run > 1 || rule->attempts == 0 || position < (size_t)rule->attempts)
+		return schedule_gap(rule, position);
+	if (!rule->has_then)
+		return 0;
+	return rule->then_ns > 0 ? rule->then_ns : -1;
+}
+
+struct interval gap_between(const struct event *last, const struct event *next)
+{
+	int64_t began_ns = attempt_began(next);
+	struct interval ended = attempt_ended(last);
+	struct interval gap = { .low = began_ns - ended.high, .high = began_ns - ended.low };
+	/* It began before the other was known to be over: the other was over no later than that. */
+	if (ended.low < ended.high && gap.low < 0 && gap.high >= 0)
+		gap.low = 0;
+	return gap;
+}
+
+int64_t gap_lateness(const struct index *index, const struct event *last, const struct event *next)
+{
+	return lateness_within(index->lateness, attempt_ended(last).low, attempt_began(next));
+}
+
+static int64_t magnitude(int64_t value)
+{
+	return value < 0 ? saturating_subtract(0, value) : value;
+}
+
+struct interval gap_deviation(struct interval gap, int64_t expected)
+{
+	int64_t below = magnitude(saturating_subtract(gap.low, expected));
+	int64_t above = magnitude(saturating_subtract(gap.high, expected));
+	bool is_around = gap.low <= expected && gap.high >= expected;
+	return (struct interval){
+		.low = is_around       ? 0
+		       : below < above ? below
+				       : above,
+		.high = below > above ? below : above,
+	};
+}
+
+enum answer gap_answer(struct interval gap, int64_t expected, int64_t tolerance, int64_t lateness)
+{
+	return interval_at_most(gap_deviation(gap, expected), tolerance, lateness);
+}
+
+/* An event is known to lie between being asked for and being stamped. The engine may stamp a start after the
+ * started client's first attempts: it is one between two attempts only if it was asked for after the first.
+ */
+static int64_t happened_ns(const struct event *event)
+{
+	return strcmp(event->service.event, "started") == 0 ? event->from_ns : event->to_ns;
+}
+
+static bool disturbs(const struct event *event)
+{
+	static const char *const events[] = { "started", "restarted", "exited", "stopped", "killed",
+		"oom-killed", "paused", "unpaused", "removed" };
+	for (size_t n = 0; n < ARRAY_LENGTH(events); n++)
+		if (strcmp(event->service.event, events[n]) == 0)
+			return true;
+	return false;
+}
+
+const struct event *disturbance(const struct index *index, size_t client, int64_t from_ns, int64_t to_ns)
+{
+	const struct series *series = &index->services[client];
+	for (size_t i = 0; i < series->count; i++) {
+		const struct event *event = series_event(index, series, i);
+		if (happened_ns(event) >= from_ns && event->from_ns <= to_ns && disturbs(event))
+			return event;
+	}
+	return NULL;
+}
+
+int64_t last_disturbed(const struct index *index, size_t client, int64_t until_ns)
+{
+	const struct series *series = &index->services[client];
+	int64_t last_ns = INT64_MIN;
+	for (size_t i = 0; i < series->count; i++) {
+		const struct event *event = series_event(index, series, i);
+		if (event->from_ns <= until_ns && happened_ns(event) > last_ns && disturbs(event))
+			last_ns = happened_ns(event);
+	}
+	return last_ns;
+}
