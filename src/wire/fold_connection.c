@@ -251,17 +251,16 @@ static struct attempt *find_home(struct fold *fold, const struct notice *syn)
 	return attempt;
 }
 
-/* How long the look-ups took is known now. */
+/* How long the look-ups took is known now; no longer than until the SYN, whatever their stamps say. */
 static void end_lookups(struct attempt *attempt, int64_t at_ns)
 {
 	if (attempt->query_count == 0 || attempt->lookups_ended_ns != 0)
 		return;
+	int64_t ended_ns = 0;
 	for (size_t i = 0; i < attempt->query_count; i++)
-		if (attempt->queries[i].state != QUERY_WAITING &&
-		    attempt->queries[i].ended_ns > attempt->lookups_ended_ns)
-			attempt->lookups_ended_ns = attempt->queries[i].ended_ns;
-	if (attempt->lookups_ended_ns == 0)
-		attempt->lookups_ended_ns = at_ns;
+		if (attempt->queries[i].state != QUERY_WAITING && attempt->queries[i].ended_ns > ended_ns)
+			ended_ns = attempt->queries[i].ended_ns;
+	attempt->lookups_ended_ns = ended_ns > 0 && ended_ns < at_ns ? ended_ns : at_ns;
 }
 
 static void attempt_connect(struct attempt *attempt, struct connection *connection)
