@@ -197,7 +197,7 @@ static void test_generated(void **state)
 	trace_generate(&text, 2000);
 	struct trace *trace = trace_read(text.bytes, text.length, "generated", &err);
 	if (!trace)
-		fail_msg("%d:%d: %s", err.line, err.column, err.message);
+		BUG("%d:%d: %s", err.line, err.column, err.message);
 	int phases = 0, lost = 0, refused = 0, connected = 0;
 	for (size_t i = 0; i < trace->event_count; i++) {
 		const struct event *event = &trace->events[i];
@@ -234,7 +234,7 @@ static void test_documented(void **state)
 	struct err err = ERR_INIT;
 	struct trace *trace = trace_read(buf_string(&text), text.length, "docs/trace.md", &err);
 	if (!trace)
-		fail_msg("example %d:%d: %s", err.line, err.column, err.message);
+		BUG("example %d:%d: %s", err.line, err.column, err.message);
 	bool shown[EVENT_KIND_COUNT] = { false };
 	for (size_t i = 0; i < trace->event_count; i++)
 		shown[trace->events[i].kind] = true;
