@@ -30,17 +30,31 @@ const char *names_resolve(const char *name, enum resolution how, int64_t late_ns
 const char *names_forward(const struct sockaddr_storage *server);
 /* The destruction of a UDP socket of the namespace, as socket_notices.c hears it. */
 void names_socket_gone(const struct sockaddr_storage *local, int64_t at_ns);
+/* How many look-ups wait for an answer that may never come. */
+int names_unanswered(void);
+/* The same from a list of all UDP sockets: begin, one call a socket, end. */
+void names_list_begin(void);
+void names_list_socket(const struct sockaddr_storage *local);
+void names_list_end(int64_t at_ns);
 
 /* ---- tap.c ---- */
 enum protocol { PROTOCOL_TCP, PROTOCOL_REDIS, PROTOCOL_POSTGRES };
 const char *tap_classify(uint16_t port, enum protocol protocol);
 const char *tap_begin(void);
+/* Connections to this port of the loopback are the agent's own business (its resolver). */
+void tap_ignore(uint16_t port);
+/* Tells what the kernel has captured until now, for what is told next to come after it. */
+void tap_catch_up(void);
 /* The destruction of a TCP socket of the namespace. */
 void tap_socket_gone(
     const struct sockaddr_storage *local, const struct sockaddr_storage *remote, int64_t at_ns);
 
 /* ---- socket_notices.c: sock_diag's destroy multicast; feeds the two above ---- */
 const char *socket_notices_begin(void);
+/* tap_catch_up(), and then the ends of sockets that were heard of until now. */
+void socket_notices_catch_up(void);
+/* The namespace asked for a neighbour: a SYN may be waiting for it that no packet shows. */
+void socket_notices_look(int64_t at_ns);
 
 /* ---- redirect.c: nftables, by netlink ---- */
 /* Everything to port 53 that the namespace sends, but for packets with AGENT_MARK, goes to this local port.
