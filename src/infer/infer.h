@@ -116,7 +116,7 @@ struct policy {
 
 /* Gaps needed at least: without jitter, and for each kind of growth; with jitter. */
 #define INFER_GAPS_MIN 3
-#define INFER_GAPS_JITTER_MIN 10
+#define INFER_GAPS_JITTER_MIN 12
 
 void infer(const struct sightings *sightings, struct policy *ret_policy);
 
