@@ -11,6 +11,7 @@
 
 /* Of the agent's standard error the last line is kept: it says nothing there unless it breaks. */
 #define LAST_WORDS_MAX 200
+#define GONE "is gone: somebody removed its container"
 #define SILENCE_NS (10 * NS_PER_S)
 
 struct agent_link {
@@ -61,6 +62,10 @@ static void fail(struct agent_link *link, const struct err *err)
 static void describe_state(struct agent_link *link, const json_t *state, struct buf *text)
 {
 	const char *status = json_string_value(json_object_get(state, "Status"));
+	if (status && (strcmp(status, "removing") == 0 || strcmp(status, "dead") == 0)) {
+		buf_add_string(text, GONE);
+		return;
+	}
 	if (status && strcmp(status, "exited") == 0)
 		buf_addf(text, "exited with %d", (int)json_integer_value(json_object_get(state, "ExitCode")));
 	else
@@ -85,20 +90,21 @@ static void explained(void *owner, json_t *reply, const struct err *err)
 	if (!err)
 		describe_state(link, json_object_get(reply, "State"), &text);
 	if (err && err->kind == ERR_NOT_FOUND)
-		buf_add_string(&text, "is gone: somebody removed its container");
+		buf_add_string(&text, GONE);
 	else if (err)
 		buf_addf(&text, "is out of reach: %s", err->message);
 	if (err_is_set(&link->failure))
-		err_set(&failure, ERR_ENVIRONMENT, "%s: its container %s", link->failure.message,
-		    buf_string(&text));
+		err_set(&failure, ERR_ENVIRONMENT, "%s; it %s", link->failure.message, buf_string(&text));
 	else
 		err_set(&failure, ERR_ENVIRONMENT, "the agent of `%s` %s", link->service, buf_string(&text));
 	fail(link, &failure);
 }
 
+/* The attachment stays: closing it would end an agent that still runs, and hide what is wrong with it. */
 static void ask_why(struct agent_link *link)
 {
-	stop(link);
+	agent_talk_free(steal_ptr(link->talk));
+	engine_cancel(link->call);
 	link->call = engine_container_inspect(link->engine, link->container, explained, link);
 }
 
@@ -106,6 +112,8 @@ static void attachment_ended(void *owner, const struct err *err)
 {
 	struct agent_link *link = owner;
 	link->attachment = NULL;
+	if (!link->talk)
+		return; /* being explained */
 	if (!err && agent_talk_is_quitting(link->talk)) {
 		stop(link);
 		return;
@@ -194,7 +202,8 @@ static void take_line(void *owner, const struct engine_log_line *line)
 {
 	struct agent_link *link = owner;
 	if (line->output == ENGINE_STDOUT) {
-		agent_talk_feed(link->talk, line->text, line->length, line->cut);
+		if (link->talk)
+			agent_talk_feed(link->talk, line->text, line->length, line->cut);
 		return;
 	}
 	buf_clear(&link->last_words);
@@ -244,7 +253,7 @@ void agent_link_command(struct agent_link *link, agent_link_done *done, void *ow
 
 int64_t agent_link_clock_error_ns(const struct agent_link *link)
 {
-	return link->clock_error_ns;
+	return link->talk ? agent_talk_clock_error_ns(link->talk) : link->clock_error_ns;
 }
 
 const char *agent_link_architecture(const struct agent_link *link)

@@ -49,7 +49,8 @@ void agent_link_command(struct agent_link *link, agent_link_done *done, void *ow
 #define AGENT_COMMAND_MAX 1000
 
 /* What the link found out; valid from `ready` on. The clock's error is 0 where agent and runner see one
- * clock, else half the shortest of the round trips that measured it: every at_ns may be off by so much. */
+ * clock. Elsewhere the clock is measured with eight pings, and then with every answer; every at_ns may be off
+ * by the error as it is at that moment. */
 int64_t agent_link_clock_error_ns(const struct agent_link *link);
 const char *agent_link_architecture(const struct agent_link *link);
 

@@ -8,6 +8,9 @@
 #include <string.h>
 
 static const int64_t LAST_LOOK_NS = 100 * NS_PER_MS;
+/* How far two clocks may part: one five-thousandth of the time (200 ppm), twice what bad quartzes do. */
+static const int64_t DRIFT_PART = 5000;
+static const int64_t STAMP_MAX_NS = INT64_MAX / 4;
 
 enum talk_state {
 	TALK_WAITING,   /* for its hello */
@@ -38,8 +41,9 @@ struct agent_talk {
 	bool has_looked;                 /* the deadline has passed once */
 	int pings;
 	int64_t ping_number, ping_sent_ns;
-	int64_t offset_ns; /* the loop's time minus the agent's */
-	int64_t error_ns;
+	/* The loop's time minus the agent's is between these, as of measured_ns. */
+	bool has_own_clock;
+	int64_t least_ns, most_ns, measured_ns;
 	char architecture[32];
 	bool is_in_callback, is_freed;
 	const struct agent_talk_host *host;
@@ -228,13 +232,39 @@ void agent_talk_started(struct agent_talk *talk)
 
 /* ---- what is said ---- */
 
+/* An absurd stamp must not overflow. */
+static int64_t sane_stamp_ns(int64_t at_ns)
+{
+	return at_ns < STAMP_MAX_NS ? at_ns : STAMP_MAX_NS;
+}
+
 static int64_t loop_time_ns(const struct agent_talk *talk, int64_t at_ns)
 {
 	int64_t now_ns = loop_now_ns(talk->loop);
-	/* An absurd stamp must not overflow: what is not a time of the past is now. */
-	if (at_ns > INT64_MAX / 2 || at_ns + talk->offset_ns > now_ns)
-		return now_ns;
-	return at_ns + talk->offset_ns;
+	int64_t offset_ns = talk->least_ns + (talk->most_ns - talk->least_ns) / 2;
+	int64_t ns = sane_stamp_ns(at_ns) + offset_ns;
+	return ns < now_ns ? ns : now_ns;
+}
+
+/* An answer was stamped between its sending and now. Each narrows what the difference of the clocks can be;
+ * time widens it, since no two quartzes agree. */
+static void measure_clock(struct agent_talk *talk, int64_t sent_ns, int64_t at_ns)
+{
+	if (!talk->has_own_clock)
+		return;
+	int64_t now_ns = loop_now_ns(talk->loop);
+	int64_t least_ns = sent_ns - sane_stamp_ns(at_ns), most_ns = now_ns - sane_stamp_ns(at_ns);
+	int64_t drift_ns = (now_ns - talk->measured_ns) / DRIFT_PART;
+	bool is_first = talk->measured_ns == 0;
+	talk->least_ns -= drift_ns;
+	talk->most_ns += drift_ns;
+	/* A clock that stood still (a suspended machine) is measured anew. */
+	bool is_apart = least_ns > talk->most_ns || most_ns < talk->least_ns;
+	if (is_first || is_apart || least_ns > talk->least_ns)
+		talk->least_ns = least_ns;
+	if (is_first || is_apart || most_ns < talk->most_ns)
+		talk->most_ns = most_ns;
+	talk->measured_ns = now_ns;
 }
 
 static void take_hello(struct agent_talk *talk, const struct notice *hello)
@@ -248,19 +278,13 @@ static void take_hello(struct agent_talk *talk, const struct notice *hello)
 		become_ready(talk);
 		return;
 	}
-	talk->error_ns = INT64_MAX;
+	talk->has_own_clock = true;
 	send_ping(talk);
 }
 
-/* The stamp was made between sending and now; it is taken for the middle. */
 static void take_pong(struct agent_talk *talk, const struct notice *pong)
 {
-	int64_t now_ns = loop_now_ns(talk->loop);
-	int64_t half_ns = (now_ns - talk->ping_sent_ns + 1) / 2;
-	if (half_ns < talk->error_ns) {
-		talk->error_ns = half_ns;
-		talk->offset_ns = talk->ping_sent_ns + half_ns - pong->at_ns;
-	}
+	measure_clock(talk, talk->ping_sent_ns, pong->at_ns);
 	if (++talk->pings < AGENT_PINGS) {
 		send_ping(talk);
 		return;
@@ -311,7 +335,8 @@ static void take_reply(struct agent_talk *talk, struct notice *notice)
 	struct err err = ERR_INIT;
 	int64_t to_ns = loop_now_ns(talk->loop);
 	if (notice->kind == NOTICE_OK) {
-		int64_t latest_ns = loop_time_ns(talk, notice->at_ns) + talk->error_ns;
+		measure_clock(talk, command.sent_ns, notice->at_ns);
+		int64_t latest_ns = loop_time_ns(talk, notice->at_ns) + agent_talk_clock_error_ns(talk);
 		to_ns = latest_ns < to_ns ? latest_ns : to_ns;
 		to_ns = to_ns > command.sent_ns ? to_ns : command.sent_ns;
 		notice->at_ns = loop_time_ns(talk, notice->at_ns);
@@ -396,7 +421,7 @@ bool agent_talk_is_quitting(const struct agent_talk *talk)
 
 int64_t agent_talk_clock_error_ns(const struct agent_talk *talk)
 {
-	return talk->error_ns;
+	return (talk->most_ns - talk->least_ns + 1) / 2;
 }
 
 const char *agent_talk_architecture(const struct agent_talk *talk)

@@ -243,6 +243,28 @@ static void test_another_clock(void **state)
 	assert_true(fixture->to_ns >= fixture->from_ns && fixture->to_ns <= now(fixture));
 }
 
+/* What time has widened the next answer narrows; a clock that has stood still is measured anew. */
+static void test_a_clock_that_parts(void **state)
+{
+	struct fixture *fixture = *state;
+	agent_talk_started(fixture->talk);
+	feed(fixture, "hello 1 arm64 another-boot 5");
+	for (int i = 1; i <= AGENT_PINGS; i++)
+		feed(fixture, "ok %d %lld", i, (long long)now(fixture));
+	expect(&fixture->heard, "ready|");
+	const int64_t stood_ns = 7 * NS_PER_S;
+	command(fixture, done, "ping");
+	feed(fixture, "ok %d %lld", AGENT_PINGS + 1, (long long)(now(fixture) - stood_ns));
+	int64_t at_ns = now(fixture);
+	feed(fixture, "late %lld 3000000", (long long)(at_ns - stood_ns));
+	assert_true(llabs(fixture->last.at_ns - at_ns) <= agent_talk_clock_error_ns(fixture->talk));
+	/* An absurd stamp is no reason to break. */
+	command(fixture, done, "ping");
+	feed(fixture, "ok %d 9223372036854775807", AGENT_PINGS + 2);
+	feed(fixture, "late 9223372036854775807 3000000");
+	assert_true(fixture->last.at_ns <= now(fixture));
+}
+
 /* The same boot, and yet another clock: a time namespace. */
 static void test_a_clock_that_only_looks_the_same(void **state)
 {
@@ -392,6 +414,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_the_start_is_waited_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pipelined_commands, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_another_clock, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_clock_that_parts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_clock_that_only_looks_the_same, setup, teardown),
 		cmocka_unit_test(test_what_is_no_agent),
 		cmocka_unit_test_setup_teardown(test_silence, setup, teardown),
