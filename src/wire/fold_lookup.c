@@ -103,15 +103,24 @@ void lookup_give_up(struct fold *fold, struct attempt *attempt, int64_t until_ns
 
 /* ---- queries ---- */
 
-/* The resolver's own next try, after its socket is gone or after SERVFAIL. With another id it can as well be
- * the application's next call: then the second question is the resolver's, a third one is not. */
 static bool is_next_try(const struct query *query, const struct notice *notice)
 {
 	if (query->state != QUERY_ABANDONED && query->state != QUERY_FAILED)
 		return false;
 	int64_t gap_ns = notice->at_ns - query->ended_ns;
-	return is_question(query, notice) && gap_ns <= NEXT_TRY_NS && gap_ns >= -NEXT_TRY_NS &&
-	       (query->id == notice->number || query->sends == 1);
+	return is_question(query, notice) && gap_ns <= NEXT_TRY_NS && gap_ns >= -NEXT_TRY_NS;
+}
+
+static bool is_same_packet_again(const struct query *query, const struct notice *notice)
+{
+	return is_next_try(query, notice) && query->id == notice->number;
+}
+
+/* With another id it can as well be the application's next call: then the second question is the resolver's,
+ * a third one is not. */
+static bool is_second_question(const struct query *query, const struct notice *notice)
+{
+	return is_next_try(query, notice) && query->sends == 1;
 }
 
 static struct attempt *find_same_question(struct fold *fold, const struct notice *notice,
@@ -138,8 +147,13 @@ static bool ask_again(struct fold *fold, const struct notice *notice)
 {
 	struct query *query;
 	struct attempt *attempt = find_same_question(fold, notice, is_unanswered, &query);
+	/* The resolver's own next try, after its socket is gone or after SERVFAIL. */
 	if (!attempt)
-		attempt = find_same_question(fold, notice, is_next_try, &query);
+		attempt = find_same_question(fold, notice, is_same_packet_again, &query);
+	if (attempt)
+		fold->resolver_keeps_ids = true;
+	else if (!fold->resolver_keeps_ids)
+		attempt = find_same_question(fold, notice, is_second_question, &query);
 	if (!attempt)
 		return false;
 	query->state = QUERY_WAITING;
@@ -166,47 +180,49 @@ static void give_up_predecessor(struct fold *fold, const struct notice *notice)
 		lookup_give_up(fold, attempt, notice->at_ns);
 }
 
+enum kinship {
+	KINSHIP_NONE,
+	KINSHIP_BESIDE, /* another question is still unanswered: asked in parallel */
+	KINSHIP_AFTER,  /* all were answered: asked one after the other */
+	KINSHIP_SOCKET, /* the same socket asks */
+};
+
 /* Is it the other address family of a question of this attempt, or the next search domain? */
-static bool is_next_question(
-    const struct attempt *attempt, const struct notice *notice, bool *ret_same_client)
+static enum kinship kinship_of(const struct attempt *attempt, const struct notice *notice)
 {
-	bool is_other_family = false, is_waiting = false, is_resolved = false;
-	int64_t last_ns = INT64_MIN;
-	*ret_same_client = false;
+	bool is_other_family = false, is_waiting = false, is_resolved = false, is_same_client = false;
+	int64_t last_ns = attempt->state == ATTEMPT_BETWEEN ? attempt->ended_ns : INT64_MIN;
 	for (size_t i = 0; i < attempt->query_count; i++) {
 		const struct query *query = &attempt->queries[i];
 		if (is_question(query, notice))
-			return false;
+			return KINSHIP_NONE;
 		is_other_family = is_other_family || strcmp(query->name, notice->name) == 0;
 		is_waiting = is_waiting || query->state == QUERY_WAITING;
 		is_resolved = is_resolved || query->state == QUERY_RESOLVED;
-		*ret_same_client = *ret_same_client || endpoint_equal(&query->client, &notice->local);
+		is_same_client = is_same_client || endpoint_equal(&query->client, &notice->local);
 		int64_t sign_ns = query->ended_ns > query->sent_ns ? query->ended_ns : query->sent_ns;
 		last_ns = sign_ns > last_ns ? sign_ns : last_ns;
 	}
-	if (attempt->state == ATTEMPT_BETWEEN && attempt->ended_ns > last_ns)
-		last_ns = attempt->ended_ns;
+	bool is_variant = !is_waiting && !is_resolved;
 	if (attempt->query_count == 0 || attempt->query_count == QUERIES_MAX ||
-	    notice->at_ns - last_ns > FOLD_FOLLOW_NS)
-		return false;
-	return is_other_family || (!is_waiting && !is_resolved);
+	    last_ns < notice->at_ns - FOLD_FOLLOW_NS || (!is_other_family && !is_variant))
+		return KINSHIP_NONE;
+	return is_same_client ? KINSHIP_SOCKET : is_waiting ? KINSHIP_BESIDE : KINSHIP_AFTER;
 }
 
 static struct attempt *find_next_question(struct fold *fold, const struct notice *notice)
 {
-	struct attempt *oldest = NULL;
+	struct attempt *nearest = NULL;
+	enum kinship kinship = KINSHIP_NONE;
 	size_t name = lookup_name(fold, notice->name);
 	for (size_t i = 0; i < fold->attempt_count; i++) {
 		struct attempt *attempt = fold->attempts[i];
-		bool is_same_client;
-		if (attempt->name != name || !is_next_question(attempt, notice, &is_same_client))
+		if (attempt->name != name || kinship_of(attempt, notice) <= kinship)
 			continue;
-		if (is_same_client)
-			return attempt;
-		if (!oldest)
-			oldest = attempt;
+		nearest = attempt;
+		kinship = kinship_of(attempt, notice);
 	}
-	return oldest;
+	return nearest;
 }
 
 void lookup_query(struct fold *fold, const struct notice *notice)

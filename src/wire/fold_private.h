@@ -119,6 +119,7 @@ struct fold {
 	struct address_set learned;   /* that its names were answered with */
 	int port;
 	bool speaks;
+	bool resolver_keeps_ids; /* it was seen to ask again with the same id (glibc, musl) */
 	/* Notices not looked at yet, in order of time; those behind `queue_count` are free. */
 	struct notice *queue[QUEUE_MAX], notices[QUEUE_MAX];
 	size_t queue_count;

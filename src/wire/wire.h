@@ -85,8 +85,8 @@ int wire_parse(const char *line, size_t length, struct notice *ret_notice, struc
  *  - A and AAAA, in parallel or one after the other; search-domain variants of the name after the one before
  *    failed; queries sent again (same socket and id). A resolver's own next try is part of it too: the same
  *    question within 5 ms after its unanswered predecessor's socket is gone, or after SERVFAIL, when it has
- *    the same id (glibc, musl) or is the second one (Go). Any other question that was answered before begins
- *    a new attempt.
+ *    the same id (glibc, musl) or, from a resolver that was never seen to do so, is the second one (Go). Any
+ * other question that was answered before begins a new attempt.
  *  - The SYN that follows, sent again or not, and SYNs to other addresses of the dependency: after the one
  *    before failed, or 10 ms or more beside it (happy eyeballs). What then comes out of the connection that
  *    lost the race is not told, unless the client uses it after all: then it was an attempt of its own. The
