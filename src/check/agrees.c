@@ -9,7 +9,7 @@
 #include "base/pattern.h"
 #include "check/judge.h"
 #include "check/observation.h"
-#include "check/runs.h"
+#include "check/retries.h"
 #include "check/schedule.h"
 
 #include <math.h>
@@ -283,7 +283,7 @@ void judge_agrees(const struct index *index, struct draft *draft)
 		.draft = draft,
 		.attempts = &index->watches[expectation->watch],
 		.client = index->plan->watches[expectation->watch].service,
-		.connections = runs_count_connections(index, expectation->watch),
+		.connections = connections_at_once(index, expectation->watch),
 	};
 	struct err err = ERR_INIT;
 	add_expected(index, expectation, &draft->expected);

@@ -1,14 +1,14 @@
 /*
  * backoff: the gaps between the attempts of a run grow as they should.
  *
- * A run is the attempts to make one connection (runs.h). Gap n lies between the end of attempt n of the run
- * and the beginning of attempt n+1. Each is judged alone against min(first * factor^(n-1), cap): inside the
- * tolerance is right; outside it by more than the host was late in that gap is wrong; between, nobody knows.
- * The end of an attempt may be an interval; then the gap is one.
+ * A run is the attempts to make one connection (retries.h). Gap n lies between the end of attempt n of the
+ * run and the beginning of attempt n+1. Each is judged alone against min(first * factor^(n-1), cap): inside
+ * the tolerance is right; outside it by more than the host was late in that gap is wrong; between, nobody
+ * knows. The end of an attempt may be an interval; then the gap is one.
  */
 #include "check/judge.h"
 #include "check/observation.h"
-#include "check/runs.h"
+#include "check/retries.h"
 #include "check/schedule.h"
 
 enum { SHOWN_GAPS = 24, BLAMED_GAPS = 3 };
@@ -19,7 +19,7 @@ struct judging {
 	struct window window;
 	const struct backoff *rule;
 	size_t client;
-	struct runs runs;
+	struct retries runs;
 	size_t judged;         /* gaps */
 	size_t wrong, unknown; /* of them */
 	struct interval sum;
@@ -180,8 +180,8 @@ static void judge_open_gap(struct judging *judging, const struct run *run)
 
 static void judge_run(struct judging *judging, const struct run *run)
 {
-	bool alone = attempt_of(judging, run, 0)->attempt.open == 0;
-	for (size_t i = 1; i < run->count; i++) {
+	/* Beside connections that are open an attempt may be a pool that grows: no retry. */
+	for (size_t i = 1; i < run->alone; i++) {
 		struct gap gap = {
 			.run = run,
 			.position = run->position + i - 1,
@@ -189,9 +189,7 @@ static void judge_run(struct judging *judging, const struct run *run)
 			.next = attempt_of(judging, run, i),
 		};
 		int64_t began_ns = attempt_began(gap.next);
-		/* Beside connections that are open an attempt may be a pool that grows: no retry. */
-		alone = alone && gap.next->attempt.open == 0;
-		if (alone && window_holds(&judging->window, attempt_ended(gap.last)) &&
+		if (window_holds(&judging->window, attempt_ended(gap.last)) &&
 		    window_holds(&judging->window, (struct interval){ began_ns, began_ns }))
 			judge_gap(judging, &gap, run->attempts[i]);
 	}
@@ -236,14 +234,14 @@ static void add_expected(const struct index *index, const struct expectation *ex
 static void doubt_runs(struct judging *judging)
 {
 	struct draft *draft = judging->draft;
-	const struct runs *runs = &judging->runs;
+	const struct retries *runs = &judging->runs;
 	CLEANUP(buf_release) struct buf doubt = { 0 };
 	if (runs->doubt)
 		buf_add_string(&doubt, runs->doubt);
-	size_t explained_by =
-	    draft->verdict == VERDICT_FAIL && !runs->doubt
-		? runs_explained_by(judging->index, draft->expectation, &judging->window, runs->connections)
-		: 0;
+	size_t explained_by = draft->verdict == VERDICT_FAIL && !runs->doubt
+				  ? retries_explained_by(judging->index, draft->expectation, &judging->window,
+					runs->connections)
+				  : 0;
 	if (explained_by)
 		buf_addf(&doubt,
 		    "it would be right for a client that holds %zu connections, which it never got to "
@@ -297,10 +295,10 @@ void judge_backoff(const struct index *index, struct draft *draft)
 	add_expected(index, expectation, &draft->expected);
 	if (window_resolve(index, draft, &judging.window) < 0)
 		return;
-	runs_find(index, expectation, &judging.window, &judging.runs);
+	retries_find(index, expectation, &judging.window, &judging.runs);
 	for (size_t i = 0; i < judging.runs.count; i++)
 		judge_run(&judging, &judging.runs.items[i]);
 	draft->by_absence = judging.rule->has_then && judging.rule->then_ns == 0;
 	conclude(&judging);
-	runs_release(&judging.runs);
+	retries_release(&judging.runs);
 }

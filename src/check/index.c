@@ -1,5 +1,7 @@
 #include "check/index.h"
 
+#include "check/open.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,6 +163,9 @@ void index_init(struct index *index, const struct plan *plan, const struct trace
 			index->end_ns = event->to_ns;
 	}
 	for_all_tables(index, sort_series);
+	for (size_t i = 0; i < plan->watch_count; i++)
+		if (plan->watches[i].kind == WATCH_ATTEMPTS)
+			index->watches[i].open = count_open(index, &index->watches[i]);
 	if (trace->complete)
 		index->end = &trace->events[trace->event_count - 1];
 }
@@ -169,6 +174,7 @@ static void free_items(struct index *index, struct series *series)
 {
 	(void)index;
 	free(series->items);
+	free(series->open);
 }
 
 void index_release(struct index *index)

@@ -16,6 +16,7 @@ struct series {
 	size_t *items;
 	size_t count;
 	size_t unfair; /* polls that timed out while the host was late: left out */
+	int *open;     /* of an attempts watch, item by item: see index_open() */
 };
 
 struct index {
@@ -63,6 +64,12 @@ const struct event *index_trouble_before(const struct index *index, int64_t ns);
 const struct event *index_death(const struct index *index, size_t service, int64_t until_ns);
 /* Is that the service's last word: no restart policy, and no step left that would start it? */
 bool index_is_dead_for_good(const struct index *index, size_t service);
+/* Of an attempts watch: how many connections worked as attempt `i` of the series began, or were left by the
+ * loss. Not more than the trace says, which counts those that came to nothing as long as they are open. */
+static inline int index_open(const struct series *series, size_t i)
+{
+	return series->open ? series->open[i] : 0;
+}
 bool index_was_started(const struct index *index, size_t service);
 
 #endif

@@ -105,7 +105,7 @@ static bool is_overdue(const struct search *search, const struct lane *lane, int
 bool lanes_is_owed(const struct lanes *lanes, const struct item *last, int64_t opened_ns)
 {
 	(void)lanes;
-	return last->counts && attempt_failed(last->attempt) && last->attempt->attempt.open == 0 &&
+	return last->counts && attempt_failed(last->attempt) && last->open == 0 &&
 	       opened_ns < last->ended.low;
 }
 
@@ -206,27 +206,26 @@ static void find_places(
 		deadlines[at] = deadline_ns;
 		places->items[at] = i;
 	}
-	int open = item->attempt->attempt.open;
-	bool has_room = state->count + (size_t)(open > 0 ? open : 0) < search->lane_count;
+	bool has_room = state->count + (size_t)item->open < search->lane_count;
 	if (may_begin(search, item) && state->count < LANES_MAX && has_room)
 		places->items[places->count++] = PLACE_NEW;
 	else if (may_begin(search, item) && dispensable(search, state, item) != NO_ITEM)
 		places->items[places->count++] = PLACE_REPLACE;
-	if (open > 0)
+	if (item->open > 0)
 		places->items[places->count++] = PLACE_IGNORE;
 }
 
 static void begin_lane(struct lane *lane, const struct search *search, size_t i, size_t number)
 {
 	const struct item *item = &search->lanes->items[i];
-	bool is_first = !item->epoch_is_cut && item->attempt->attempt.open == 0;
+	bool is_first = !item->epoch_is_cut && item->open == 0;
 	*lane = (struct lane){
 		.last = i,
 		.run = item->epoch,
 		.positions = is_first ? 1 : ~UINT64_C(0),
 		.base = 1,
 		.number = number,
-		.counts = item->attempt->attempt.open == 0,
+		.counts = item->open == 0,
 	};
 }
 
@@ -237,7 +236,7 @@ static void continue_lane(struct lane *lane, const struct search *search, size_t
 	lane->positions = fits ? fits : lane->positions; /* none: the search is forced */
 	lane->base++;
 	lane->last = i;
-	lane->counts = lane->counts && item->attempt->attempt.open == 0;
+	lane->counts = lane->counts && item->open == 0;
 }
 
 /* The smallest number that no lane of the state has. */

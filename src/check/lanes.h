@@ -18,6 +18,7 @@ enum { LANES_MAX = 16 };
 struct item {
 	size_t event; /* index into trace.events */
 	const struct event *attempt;
+	int open; /* connections that were open beside it */
 	struct interval ended;
 	int64_t began_ns;
 	int64_t opened_ns;    /* up to its beginning: when a connection was last established, or seen open */

@@ -27,23 +27,37 @@ static const char *const outcomes[][4] = {
 
 /* ---- what is expected ---- */
 
-static const struct phase_step *find_step(
-    const struct phase_script *scripts, size_t count, size_t service, enum phase phase)
+/* Does this step of a script make the phase in a way that is wanted? */
+typedef bool is_wanted(const struct phase_step *step, const struct event *attempt);
+
+static const struct phase_step *search_scripts(const struct phase_script *scripts, size_t count,
+    const struct meeting *meeting, is_wanted *wanted, const struct event *attempt)
 {
 	for (size_t i = 0; i < count; i++)
-		for (size_t k = 0; scripts[i].service == service && k < scripts[i].step_count; k++)
-			if (scripts[i].steps[k].phase == phase)
+		for (size_t k = 0; scripts[i].service == meeting->service && k < scripts[i].step_count; k++)
+			if (scripts[i].steps[k].phase == meeting->phase &&
+			    wanted(&scripts[i].steps[k], attempt))
 				return &scripts[i].steps[k];
 	return NULL;
 }
 
-/* Where the scenario says so first; NULL: nowhere. */
-static const struct phase_step *planned(const struct plan *plan, size_t service, enum phase phase)
+/* The first of the scenario; NULL: there is none. */
+static const struct phase_step *search_plan(
+    const struct plan *plan, const struct meeting *meeting, is_wanted *wanted, const struct event *attempt)
 {
-	const struct phase_step *found = find_step(plan->phases, plan->phase_count, service, phase);
+	const struct phase_step *found =
+	    search_scripts(plan->phases, plan->phase_count, meeting, wanted, attempt);
 	for (size_t i = 0; i < plan->step_count && !found; i++)
-		found = find_step(plan->steps[i].scripts, plan->steps[i].script_count, service, phase);
+		found = search_scripts(
+		    plan->steps[i].scripts, plan->steps[i].script_count, meeting, wanted, attempt);
 	return found;
+}
+
+static bool is_any(const struct phase_step *step, const struct event *attempt)
+{
+	(void)step;
+	(void)attempt;
+	return true;
 }
 
 static bool is_phase(const struct event *event, enum phase phase)
@@ -73,24 +87,22 @@ static int find_watch(const struct plan *plan, size_t service)
 	return -1;
 }
 
-static void add_meeting(struct meetings *found, const struct plan *plan, size_t service, enum phase phase,
-    const struct phase_step *step)
+static void add_meeting(
+    struct meetings *found, const struct plan *plan, struct meeting meeting, const struct phase_step *step)
 {
-	const char *name = plan->stack->services[service].name;
-	struct meeting *meeting = array_push(found->items, found->count);
-	meeting->service = service;
-	meeting->phase = phase;
-	meeting->step = step;
-	meeting->expectation = (struct expectation){
+	const char *name = plan->stack->services[meeting.service].name;
+	const char *phase = phase_names[meeting.phase];
+	meeting.expectation = (struct expectation){
 		.kind = EXPECT_REACH,
-		.id = xasprintf("met-%s-%s", name, phase_names[phase]),
-		.text = xasprintf("%s meets `%s` of %s", plan->stack->services[plan->subject].name,
-		    phase_names[phase], name),
+		.id = xasprintf("met-%s-%s", name, phase),
+		.text =
+		    xasprintf("%s meets `%s` of %s", plan->stack->services[plan->subject].name, phase, name),
 		.position = step ? step->position : (struct position){ 0 },
-		.watch = find_watch(plan, service),
+		.watch = find_watch(plan, meeting.service),
 		.service = -1,
 		.step = -1,
 	};
+	*array_push(found->items, found->count) = meeting;
 }
 
 void meetings_find(const struct index *index, struct meetings *ret_meetings)
@@ -101,9 +113,10 @@ void meetings_find(const struct index *index, struct meetings *ret_meetings)
 		if (find_watch(plan, s) < 0)
 			continue;
 		for (enum phase phase = PHASE_ABSENT; phase < PHASE_READY; phase++) {
-			const struct phase_step *step = planned(plan, s, phase);
+			struct meeting meeting = { .service = s, .phase = phase };
+			const struct phase_step *step = search_plan(plan, &meeting, is_any, NULL);
 			if (step || was_made(index, s, phase))
-				add_meeting(&found, plan, s, phase, step);
+				add_meeting(&found, plan, meeting, step);
 		}
 	}
 	*ret_meetings = found;
@@ -120,11 +133,8 @@ static bool is_outcome_of(const char *outcome, enum phase phase)
 }
 
 /* A name that is answered late or wrongly: what the attempt came to is another matter. */
-static bool met_wrong_name(const struct meeting *meeting, const struct event *attempt)
+static bool is_wrong_name(const struct phase_step *step, const struct event *attempt)
 {
-	const struct phase_step *step = meeting->step;
-	if (meeting->phase != PHASE_UNRESOLVABLE || !step)
-		return false;
 	switch (step->unresolvable) {
 	case UNRESOLVABLE_LATE:
 		return attempt->attempt.lookup_ns > 0 && attempt->attempt.lookup_ns >= step->late_ns;
@@ -138,6 +148,13 @@ static bool met_wrong_name(const struct meeting *meeting, const struct event *at
 		return false;
 	}
 	BUG("unresolvable %d", (int)step->unresolvable);
+}
+
+static bool meets(const struct index *index, const struct meeting *meeting, const struct event *attempt)
+{
+	return is_outcome_of(attempt->attempt.outcome, meeting->phase) ||
+	       (meeting->phase == PHASE_UNRESOLVABLE &&
+		   search_plan(index->plan, meeting, is_wrong_name, attempt));
 }
 
 /* While one is in force connections that are open already meet it, too. */
@@ -155,13 +172,13 @@ static size_t find_in_phase(
 		const struct event *event = series_event(index, series, i);
 		bool is_attempt = event->kind == EVENT_ATTEMPT;
 		if (is_attempt && event->to_ns >= in.low && event->from_ns <= in.high &&
-		    (is_outcome_of(event->attempt.outcome, meeting->phase) || met_wrong_name(meeting, event)))
+		    meets(index, meeting, event))
 			return series->items[i];
 		if (event->to_ns > in.low)
 			continue;
 		if (is_attempt && attempt_succeeded(event))
 			connected = series->items[i];
-		else if (!is_attempt && event->lost.open == 0)
+		else if (index_open(series, i) == 0)
 			connected = NO_EVENT;
 	}
 	return is_met_by_connections(meeting->phase) ? connected : NO_EVENT;

@@ -9,7 +9,6 @@ struct meeting {
 	struct expectation expectation; /* a `reach` that nobody wrote */
 	size_t service;
 	enum phase phase;
-	const struct phase_step *step; /* where the scenario says so first; NULL: only the trace has it */
 };
 
 struct meetings {

@@ -27,12 +27,6 @@ static bool is_success(const struct event *event)
 	return event->kind == EVENT_ATTEMPT && attempt_succeeded(event);
 }
 
-/* How many connections there are beside the one the event is about. */
-static int open_beside(const struct event *event)
-{
-	return event->kind == EVENT_ATTEMPT ? event->attempt.open : event->lost.open;
-}
-
 static void count_attempts(
     const struct index *index, const struct instant *after, struct draft *draft, struct steps *steps)
 {
@@ -43,7 +37,7 @@ static void count_attempts(
 		if (event->to_ns < after->at.low) {
 			if (is_success(event))
 				connected = event;
-			else if (open_beside(event) == 0)
+			else if (index_open(series, i) == 0)
 				connected = NULL;
 			continue;
 		}

@@ -31,6 +31,7 @@
 	"watch:\n"                                                                                     \
 	"  ready: { http: 'gateway:4000/health/ready', every: 50ms, timeout: 1s, state: .status }\n"   \
 	"  dial: { attempts: gateway, to: 'redis:6379', from: log, fails: F, succeeds: S, lost: L }\n" \
+	"  tap: { attempts: gateway, to: 'redis:6379' }\n"                                             \
 	"  mem: { memory: gateway, every: 250ms }\n"                                                   \
 	"steps:\n"                                                                                     \
 	"  - { start: gateway, id: start-gateway }\n"                                                  \
@@ -105,6 +106,53 @@ static inline void logged_attempt(
 			.from_ns = from_ns,
 			.to_ns = to_ns,
 			.attempt = { .number = number, .outcome = outcome, .source = "log" } });
+}
+
+/* What the wire shows of an attempt; what is left out is as with a client that holds one connection. */
+struct
+try {
+	int number;
+	int64_t from_ns, to_ns, ended_after_ns;
+	const char *outcome;
+	int connection, open;
+	int64_t lookup_ns;
+	const char *address;
+};
+
+static inline void try(struct story *story, struct try try)
+{
+	tell(story, &(struct event){ .kind = EVENT_ATTEMPT,
+			.of = "tap",
+			.from_ns = try.from_ns,
+			.to_ns = try.to_ns ? try.to_ns : try.from_ns + NS_PER_MS / 5,
+			.attempt = { .number = try.number,
+			    .outcome = try.outcome ? try.outcome : "refused",
+			    .source = "wire",
+			    .began_known = true,
+			    .ended_after_ns = try.ended_after_ns,
+			    .lookup_ns = try.lookup_ns,
+			    .packets = 1,
+			    .address = try.address,
+			    .connection = try.connection,
+			    .open = try.open } });
+}
+
+static inline void lose(struct story *story, int64_t at_ns, int connection, int open)
+{
+	tell(story, &(struct event){ .kind = EVENT_LOST,
+			.of = "tap",
+			.from_ns = at_ns,
+			.to_ns = at_ns,
+			.lost = { .how = "reset", .by = "server", .connection = connection, .open = open } });
+}
+
+static inline void phase(struct story *story, int64_t from_ns, int64_t to_ns, const char *name)
+{
+	tell(story, &(struct event){ .kind = EVENT_PHASE,
+			.of = "redis",
+			.from_ns = from_ns,
+			.to_ns = to_ns,
+			.phase = { .phase = name, .made = "gate" } });
 }
 
 static inline void lost(struct story *story, int64_t at_ns)

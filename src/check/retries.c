@@ -1,4 +1,4 @@
-#include "check/runs.h"
+#include "check/retries.h"
 
 #include "check/lanes.h"
 #include "check/observation.h"
@@ -9,18 +9,18 @@
 /* A client that was not seen to hold several connections is not thought to hold more than this. */
 enum { UNSEEN_CONNECTIONS_MAX = 8 };
 
-void runs_release(struct runs *runs)
+void retries_release(struct retries *runs)
 {
 	for (size_t i = 0; i < runs->count; i++)
 		free(runs->items[i].attempts);
 	free(runs->items);
 	free(runs->doubt);
-	*runs = (struct runs){ 0 };
+	*runs = (struct retries){ 0 };
 }
 
 /* ---- how many connections ---- */
 
-size_t runs_count_connections(const struct index *index, int watch)
+size_t connections_at_once(const struct index *index, int watch)
 {
 	const struct series *series = &index->watches[watch];
 	int64_t
@@ -31,13 +31,13 @@ size_t runs_count_connections(const struct index *index, int watch)
 	for (size_t i = 0; i < series->count; i++) {
 		const struct event *event = series_event(index, series, i);
 		bool is_attempt = event->kind == EVENT_ATTEMPT;
-		int open = is_attempt ? event->attempt.open : event->lost.open;
+		int open = index_open(series, i);
 		size_t kept = 0;
 		for (size_t k = 0; k < under_way; k++)
 			if (under_way_until[k] > event->from_ns)
 				under_way_until[kept++] = under_way_until[k];
 		under_way = kept;
-		size_t count = (open > 0 ? (size_t)open : 0) + (is_attempt ? under_way : 0) + 1;
+		size_t count = (size_t)open + (is_attempt ? under_way : 0) + 1;
 		most = count > most ? count : most;
 		if (is_attempt && under_way < LANES_MAX)
 			under_way_until[under_way++] =
@@ -48,7 +48,7 @@ size_t runs_count_connections(const struct index *index, int watch)
 
 /* ---- one connection: one run after the other ---- */
 
-static struct run *add_run(struct runs *runs)
+static struct run *add_run(struct retries *runs)
 {
 	struct run *run = array_push(runs->items, runs->count);
 	run->number = runs->count;
@@ -57,7 +57,7 @@ static struct run *add_run(struct runs *runs)
 }
 
 static void find_consecutive(
-    const struct index *index, const struct expectation *expectation, struct runs *runs)
+    const struct index *index, const struct expectation *expectation, struct retries *runs)
 {
 	const struct series *series = &index->watches[expectation->watch];
 	size_t client = index->plan->watches[expectation->watch].service;
@@ -75,6 +75,7 @@ static void find_consecutive(
 		if (!run)
 			run = add_run(runs);
 		*array_push(run->attempts, run->count) = series->items[i];
+		run->alone = run->count;
 		if (attempt_succeeded(event))
 			run = NULL;
 	}
@@ -119,12 +120,13 @@ struct progress {
 	bool epoch_is_cut;
 };
 
-static struct item next_item(const struct lanes *lanes, struct progress *progress, const struct event *event)
+static struct item next_item(
+    const struct lanes *lanes, struct progress *progress, const struct event *event, int open)
 {
 	int64_t began_ns = attempt_began(event);
 	int64_t disturbed_ns = last_disturbed(lanes->index, lanes->client, began_ns);
 	progress->opened_ns = later(progress->opened_ns, take_successes(&progress->successes, began_ns));
-	if (event->attempt.open > 0)
+	if (open > 0)
 		progress->opened_ns = began_ns;
 	int64_t broken_ns = later(later(progress->opened_ns, progress->lost_ns), disturbed_ns);
 	if (progress->epoch == 0 || broken_ns >= progress->epoch_began_ns) {
@@ -137,6 +139,7 @@ static struct item next_item(const struct lanes *lanes, struct progress *progres
 	return (struct item){
 		.event = (size_t)(event - lanes->index->trace->events),
 		.attempt = event,
+		.open = open,
 		.ended = attempt_ended(event),
 		.began_ns = began_ns,
 		.opened_ns = progress->opened_ns,
@@ -156,7 +159,7 @@ static void lanes_fill(struct lanes *lanes, const struct series *series, const s
 			progress.lost_ns = later(progress.lost_ns, event->to_ns);
 			continue;
 		}
-		struct item item = next_item(lanes, &progress, event);
+		struct item item = next_item(lanes, &progress, event, index_open(series, i));
 		bool is_inside = window_holds(window, (struct interval){ item.began_ns, item.began_ns });
 		if (is_inside)
 			*array_push(lanes->items, lanes->count) = item;
@@ -184,9 +187,9 @@ static struct lanes lanes_of(
 
 /* ---- and what it found, as runs ---- */
 
-static size_t run_of(const size_t *runs_by_item, const struct item *item)
+static size_t run_of(const size_t *by_item, const struct item *item)
 {
-	return item->previous == NO_ITEM ? NO_ITEM : runs_by_item[item->previous];
+	return item->previous == NO_ITEM ? NO_ITEM : by_item[item->previous];
 }
 
 /* Where the first attempt of a run may be in the schedule, if all of its gaps are to fit. */
@@ -195,7 +198,7 @@ static size_t first_position(const struct lanes *lanes, const struct item *first
 	return first->epoch_is_cut ? lanes_position(lanes, (size_t)(first - lanes->items)) : 1;
 }
 
-static void runs_build(const struct lanes *lanes, struct runs *runs)
+static void retries_build(const struct lanes *lanes, struct retries *runs)
 {
 	size_t *by_item OWNED = xcalloc(lanes->count, sizeof(*by_item));
 	for (size_t i = 0; i < lanes->count; i++) {
@@ -211,15 +214,17 @@ static void runs_build(const struct lanes *lanes, struct runs *runs)
 			run->position = first_position(lanes, item);
 		}
 		struct run *run = &runs->items[by_item[i]];
+		if (item->open == 0 && run->alone == run->count)
+			run->alone++;
 		*array_push(run->attempts, run->count) = item->event;
 		run->is_owed = item->is_owed;
 	}
 }
 
-void runs_find(const struct index *index, const struct expectation *expectation, const struct window *window,
-    struct runs *ret_runs)
+void retries_find(const struct index *index, const struct expectation *expectation,
+    const struct window *window, struct retries *ret_runs)
 {
-	struct runs runs = { .connections = runs_count_connections(index, expectation->watch) };
+	struct retries runs = { .connections = connections_at_once(index, expectation->watch) };
 	if (runs.connections == 1) {
 		find_consecutive(index, expectation, &runs);
 		*ret_runs = runs;
@@ -244,12 +249,12 @@ void runs_find(const struct index *index, const struct expectation *expectation,
 		runs.doubt = xasprintf("there are too many ways to share the attempts out among %zu "
 				       "connections to try them all",
 		    runs.connections);
-	runs_build(&lanes, &runs);
+	retries_build(&lanes, &runs);
 	free(lanes.items);
 	*ret_runs = runs;
 }
 
-size_t runs_explained_by(const struct index *index, const struct expectation *expectation,
+size_t retries_explained_by(const struct index *index, const struct expectation *expectation,
     const struct window *window, size_t connections)
 {
 	const struct series *series = &index->watches[expectation->watch];
