@@ -1,0 +1,62 @@
+/*
+ * nft: tables, chains and rules of nf_tables, as messages of a batch. A rule is begun, given what it matches
+ * and what it then does, in that order, and ended. All of it is inside of one table, named at the beginning.
+ */
+#ifndef AGENT_NFT_H
+#define AGENT_NFT_H
+
+#include "agent/netlink.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+struct nft {
+	struct batch *batch;
+	const char *table;
+	size_t expressions; /* the open rule's */
+};
+
+/* The numbers of linux/netfilter.h, which cannot be read beside the C library's headers. */
+enum nft_hook { HOOK_PREROUTING = 0, HOOK_INPUT = 1, HOOK_OUTPUT = 3 };
+enum nft_verdict { VERDICT_DROP = 0, VERDICT_ACCEPT = 1, VERDICT_JUMP = -3, VERDICT_GOTO = -4 };
+
+/* Afterwards there is this table and it is empty, whatever was before. */
+void nft_table_anew(const struct nft *nft);
+/* Afterwards there is no such table, whether there was one or not. */
+void nft_table_remove(const struct nft *nft);
+void nft_rules_remove(const struct nft *nft); /* all rules; chains, sets and objects stay */
+void nft_chain(const struct nft *nft, const char *name);
+void nft_chain_hooked(
+    const struct nft *nft, const char *name, const char *type, enum nft_hook hook, int priority);
+/* A set that rules fill: keys of KEY_BYTES (nft_connection_key), at most `size` of them. */
+void nft_set(const struct nft *nft, const char *name, uint32_t size);
+/* An object that makes the kernel multicast a notice about it, once, when a packet first gets to it. */
+void nft_bell(const struct nft *nft, const char *name);
+
+void nft_rule(struct nft *nft, const char *chain);
+void nft_rule_end(struct nft *nft);
+
+void nft_arrives_on_loopback(struct nft *nft);
+void nft_leaves_on_loopback(struct nft *nft);
+void nft_protocol(struct nft *nft, uint8_t protocol); /* IPPROTO_…; before ports and flags */
+void nft_port_from(struct nft *nft, uint16_t port);
+void nft_port_to(struct nft *nft, uint16_t port);
+void nft_begins_connection(struct nft *nft); /* SYN without ACK, FIN or RST */
+void nft_comes_from(struct nft *nft, const struct sockaddr_storage *address);
+void nft_mark_is(struct nft *nft, uint32_t mark);
+void nft_connection_mark_is(struct nft *nft, uint32_t mark);
+/* Both match when the packet's connection is in the set; the second puts it there, and does not match when
+ * the set is full and it is not in it. A connection is its ports and the sequence number of its SYN: the same
+ * for IPv4 and IPv6, the same for a retransmission, another one for the next connection from that port. */
+void nft_is_in(struct nft *nft, const char *set);
+void nft_fits_in(struct nft *nft, const char *set);
+
+void nft_ring(struct nft *nft, const char *bell);
+void nft_set_mark(struct nft *nft, uint32_t mark);
+void nft_set_connection_mark(struct nft *nft, uint32_t mark);
+void nft_reject(struct nft *nft); /* with a TCP reset */
+void nft_redirect(struct nft *nft, uint16_t port);
+void nft_verdict(struct nft *nft, enum nft_verdict verdict, const char *chain); /* NULL but for JUMP, GOTO */
+
+#endif
