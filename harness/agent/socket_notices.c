@@ -134,6 +134,8 @@ void socket_notices_catch_up(void)
 	for (int i = 0; notices.is_open && i < BATCH_MAX; i++) {
 		ssize_t length = recv(notices.source.fd, buffer, sizeof(buffer), MSG_DONTWAIT);
 		if (length > 0) {
+			/* Sockets may have lived and ended since: their packets come first. */
+			tap_catch_up();
 			take_batch(buffer, (size_t)length);
 			continue;
 		}
