@@ -146,6 +146,7 @@ static void test_order(void **state)
 {
 	struct talk talk = { .fixture = *state, .heard = check_order };
 	begin(&talk, "order", "echo");
+	int64_t begin_ns = loop_now_ns(talk.fixture->loop);
 	for (size_t i = 0; i < ORDERED; i++) {
 		char line[256];
 		int length = make_line(i, line);
@@ -156,6 +157,9 @@ static void test_order(void **state)
 	}
 	wait_until(talk.fixture->loop, talk.lines == ORDERED || talk.end.ends);
 	assert_int_equal(talk.lines, ORDERED);
+	char took[DURATION_TEXT_MAX];
+	print_message("%d lines there and back in %s\n", ORDERED,
+	    duration_format(loop_now_ns(talk.fixture->loop) - begin_ns, took));
 	say(&talk, "quit 0\n");
 	wait_for_end(&talk);
 	assert_false(err_is_set(&talk.end.err));

@@ -387,7 +387,7 @@ void agent_talk_feed(struct agent_talk *talk, const char *line, size_t length, b
 {
 	if (talk->state == TALK_FAILED)
 		return;
-	struct notice notice;
+	struct notice notice = { 0 };
 	struct err err = ERR_INIT;
 	int got = cut ? err_set(&err, ERR_ENVIRONMENT, "it said a line of more than %zu bytes", length)
 		      : wire_parse(line, length, &notice, &err);
