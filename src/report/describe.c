@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A look-up that takes no longer is not worth a word. */
+#define LOOKUP_SHOWN_NS (5 * NS_PER_MS)
+
 const char *const unit_names[] = { [UNIT_NS] = "ns", [UNIT_COUNT] = "count", [UNIT_BYTES] = "bytes" };
 
 const char *const expectation_kind_names[] = {
@@ -17,6 +20,7 @@ const char *const expectation_kind_names[] = {
 	[EXPECT_MATCHES] = "matches",
 	[EXPECT_RESPOND] = "respond",
 	[EXPECT_MEMORY] = "memory",
+	[EXPECT_AGREES] = "agrees",
 };
 
 const char *const claim_result_names[] = {
@@ -130,6 +134,43 @@ static void describe_response(struct buf *out, const struct event *event)
 	add_detail(out, event->response.detail);
 }
 
+/* "attempt 3 refused (172.18.0.3:6379, look-up 12ms, 3 packets): what the server said" */
+static void describe_attempt(struct buf *out, const struct event *event)
+{
+	const char *address = or_empty(event->attempt.address);
+	const char *separator = " (";
+	char text[DURATION_TEXT_MAX];
+	buf_addf(out, "attempt %d %s", event->attempt.number, or_empty(event->attempt.outcome));
+	if (*address) {
+		buf_addf(out, "%s%s", separator, address);
+		separator = ", ";
+	}
+	if (event->attempt.lookup_ns > LOOKUP_SHOWN_NS) {
+		buf_addf(out, "%slook-up %s", separator, duration_format(event->attempt.lookup_ns, text));
+		separator = ", ";
+	}
+	if (event->attempt.packets > 1) {
+		buf_addf(out, "%s%d packets", separator, event->attempt.packets);
+		separator = ", ";
+	}
+	if (*separator == ',')
+		buf_add_char(out, ')');
+	add_detail(out, event->attempt.detail);
+}
+
+/* "connection closed by server, 2 left"; a log knows no more than that it is lost. */
+static void describe_lost(struct buf *out, const struct event *event)
+{
+	const char *how = or_empty(event->lost.how), *by = or_empty(event->lost.by);
+	buf_addf(out, "connection %s", *how ? how : "lost");
+	if (*by)
+		buf_addf(out, " by %s", by);
+	if (event->lost.open > 0)
+		buf_addf(out, ", %d left", event->lost.open);
+	else if (*how)
+		buf_add_string(out, ", none left");
+}
+
 void describe_event(struct buf *out, const struct event *event)
 {
 	char text[DURATION_TEXT_MAX];
@@ -147,14 +188,15 @@ void describe_event(struct buf *out, const struct event *event)
 		describe_sample(out, event);
 		return;
 	case EVENT_ATTEMPT:
-		buf_addf(out, "attempt %d %s", event->attempt.number, or_empty(event->attempt.outcome));
-		add_detail(out, event->attempt.detail);
+		describe_attempt(out, event);
 		return;
 	case EVENT_LOST:
-		buf_add_string(out, "connection lost");
+		describe_lost(out, event);
 		return;
 	case EVENT_PHASE:
 		buf_addf(out, "looks %s", or_empty(event->phase.phase));
+		if (*or_empty(event->phase.made))
+			buf_addf(out, " (%s)", event->phase.made);
 		add_detail(out, event->phase.detail);
 		return;
 	case EVENT_LOG:
@@ -194,6 +236,7 @@ enum unit unit_of(const struct expectation *expectation)
 	case EXPECT_SEQUENCE:
 	case EXPECT_BACKOFF:
 	case EXPECT_RESPOND:
+	case EXPECT_AGREES:
 		return UNIT_NS;
 	}
 	BUG("expectation kind %d", (int)expectation->kind);

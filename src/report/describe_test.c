@@ -82,6 +82,42 @@ static void test_events(void **state)
 			.of = "dial",
 			.attempt = { .number = 3, .outcome = "failed", .detail = "refused" } },
 	    "dial", "attempt 3 failed: refused");
+	check_event(&(struct event){ .kind = EVENT_ATTEMPT,
+			.of = "dial",
+			.attempt = { .number = 3,
+			    .outcome = "refused",
+			    .packets = 1,
+			    .address = "172.18.0.3:6379" } },
+	    "dial", "attempt 3 refused (172.18.0.3:6379)");
+	check_event(&(struct event){ .kind = EVENT_ATTEMPT,
+			.of = "dial",
+			.attempt = { .number = 4,
+			    .outcome = "denied",
+			    .lookup_ns = 12 * MS,
+			    .packets = 3,
+			    .address = "172.18.0.3:6379",
+			    .detail = "NOAUTH Authentication required." } },
+	    "dial",
+	    "attempt 4 denied (172.18.0.3:6379, look-up 12ms, 3 packets): NOAUTH Authentication required.");
+	check_event(&(struct event){ .kind = EVENT_ATTEMPT,
+			.of = "dial",
+			.attempt = { .number = 5, .outcome = "nxdomain", .lookup_ns = 5 * MS } },
+	    "dial", "attempt 5 nxdomain");
+	check_event(&(struct event){ .kind = EVENT_ATTEMPT,
+			.of = "dial",
+			.attempt = { .number = 6, .outcome = "servfail", .lookup_ns = 5 * MS + 1 } },
+	    "dial", "attempt 6 servfail (look-up 5ms)");
+	check_event(&(struct event){ .kind = EVENT_LOST, .of = "dial" }, "dial", "connection lost");
+	check_event(
+	    &(struct event){
+		.kind = EVENT_LOST, .of = "dial", .lost = { .how = "closed", .by = "server", .open = 2 } },
+	    "dial", "connection closed by server, 2 left");
+	check_event(&(struct event){ .kind = EVENT_LOST, .of = "dial", .lost = { .how = "gone" } }, "dial",
+	    "connection gone, none left");
+	check_event(&(struct event){ .kind = EVENT_PHASE,
+			.of = "redis",
+			.phase = { .phase = "loading", .made = "spoken", .detail = "LOADING" } },
+	    "redis", "looks loading (spoken): LOADING");
 	check_event(&(struct event){ .kind = EVENT_LOG, .of = "gateway", .log.line = { "hello", 5 } },
 	    "gateway.log", "hello");
 	check_event(&(struct event){ .kind = EVENT_STEP,

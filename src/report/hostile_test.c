@@ -41,6 +41,7 @@ static void poison_event(struct hostile_report *hostile_report, struct event *ev
 		break;
 	case EVENT_ATTEMPT:
 		event->attempt.outcome = event->attempt.detail = hostile_report->text;
+		event->attempt.address = event->attempt.source = hostile_report->text;
 		break;
 	case EVENT_SAMPLE:
 		event->sample.state = event->sample.detail = hostile_report->text;
@@ -56,10 +57,12 @@ static void poison_event(struct hostile_report *hostile_report, struct event *ev
 		event->trouble.what = hostile_report->text;
 		break;
 	case EVENT_PHASE:
-		event->phase.detail = hostile_report->text;
+		event->phase.phase = event->phase.made = event->phase.detail = hostile_report->text;
+		break;
+	case EVENT_LOST:
+		event->lost.how = event->lost.by = hostile_report->text;
 		break;
 	case EVENT_WORLD:
-	case EVENT_LOST:
 	case EVENT_RESPONSE:
 	case EVENT_MEMORY:
 	case EVENT_LATENESS:

@@ -1,4 +1,5 @@
 #include "base/duration.h"
+#include "check/observation.h"
 #include "report/describe.h"
 #include "report/lane.h"
 #include "report/text_private.h"
@@ -210,6 +211,37 @@ static void print_service(struct timeline *timeline, const char *name)
 	states_end(&states, name);
 }
 
+/* What the gate makes of it, which is not what engine and probe say. */
+static char *phase_lane_name(const char *service)
+{
+	return xasprintf("%s looks", service);
+}
+
+static bool has_phases(const struct trace *trace, const char *service)
+{
+	for (size_t i = 0; i < trace->event_count; i++)
+		if (trace->events[i].kind == EVENT_PHASE && trace->events[i].of &&
+		    strcmp(trace->events[i].of, service) == 0)
+			return true;
+	return false;
+}
+
+static void print_phases(struct timeline *timeline, const char *name)
+{
+	const struct trace *trace = timeline->result->trace;
+	struct states states;
+	if (!has_phases(trace, name))
+		return;
+	char *lane_name OWNED = phase_lane_name(name);
+	states_begin(&states, timeline);
+	for (size_t i = 0; i < trace->event_count; i++) {
+		const struct event *event = &trace->events[i];
+		if (event->kind == EVENT_PHASE && event->of && strcmp(event->of, name) == 0)
+			states_change(&states, event->from_ns, event->phase.phase ? event->phase.phase : "");
+	}
+	states_end(&states, lane_name);
+}
+
 static void print_samples(struct timeline *timeline, const char *name)
 {
 	const struct trace *trace = timeline->result->trace;
@@ -226,29 +258,48 @@ static void print_samples(struct timeline *timeline, const char *name)
 
 /* ---- attempts ---- */
 
-static bool is_success(const struct event *event)
+static enum ink ink_of_attempt(const struct event *event)
 {
-	static const char *const words[] = { "connected", "accepted", "ready", NULL };
-	return event->attempt.outcome && is_one_of(event->attempt.outcome, words);
+	if (attempt_succeeded(event))
+		return INK_GOOD;
+	return attempt_is_pending(event) ? INK_DOUBTFUL : INK_BAD;
 }
 
 static void draw_attempt(struct lane *lane, const struct page *page, const struct event *event)
 {
 	size_t from = lane_cell(lane, event->from_ns), to = lane_cell(lane, event->to_ns);
-	enum ink ink = is_success(event) ? INK_GOOD : INK_BAD;
+	enum ink ink = ink_of_attempt(event);
 	for (size_t cell = from; event->attempt.began_known && cell < to; cell++)
 		lane_mark(lane, page, cell, "╌", ink);
-	lane_mark(lane, page, to, is_success(event) ? "●" : "×", ink);
+	/* What the world's end cut short has no end of its own. */
+	if (attempt_is_pending(event))
+		lane_mark(lane, page, to, "╌", ink);
+	else
+		lane_mark(lane, page, to, attempt_succeeded(event) ? "●" : "×", ink);
 }
 
-/* Numbers go where there is room for them, once every mark is in its place. */
-static void number_attempt(struct lane *lane, const struct page *page, const struct event *event)
+static bool has_label(struct lane *lane, const struct page *page, size_t cell, const char *label)
 {
-	char digits[16];
-	int length = snprintf(digits, sizeof(digits), "%d", event->attempt.number);
+	size_t columns = page_columns(page, label);
+	if (columns > lane->scale.cells || !lane_is_free(lane, cell, columns + 1))
+		return false;
+	lane_label(lane, page, cell, label, INK_DIM);
+	return true;
+}
+
+/* Numbers go where there is room for them, once every mark is in its place; with what the wire showed, where
+ * that is another thing than before. */
+static void number_attempt(
+    struct lane *lane, const struct page *page, const struct event *event, const char *outcome_before)
+{
 	size_t cell = lane_cell(lane, event->to_ns) + 1;
-	if (lane_is_free(lane, cell, (size_t)length + 1))
-		lane_label(lane, page, cell, digits, INK_DIM);
+	char *number OWNED = xasprintf("%d", event->attempt.number);
+	const char *outcome = event->attempt.outcome ? event->attempt.outcome : "";
+	bool is_wire = event->attempt.source && strcmp(event->attempt.source, "wire") == 0;
+	char *both OWNED = xasprintf("%s %s", number, outcome);
+	bool is_news = is_wire && strcmp(outcome, outcome_before) != 0;
+	if (!is_news || !has_label(lane, page, cell, both))
+		has_label(lane, page, cell, number);
 }
 
 static void print_attempts(struct timeline *timeline, const char *name)
@@ -267,10 +318,13 @@ static void print_attempts(struct timeline *timeline, const char *name)
 			lane_mark(&lane, timeline->page, lane_cell(&lane, event->from_ns), "!", INK_BAD);
 		any = any || event->kind == EVENT_ATTEMPT || event->kind == EVENT_LOST;
 	}
+	const char *outcome = "";
 	for (size_t i = 0; i < trace->event_count; i++) {
 		const struct event *event = &trace->events[i];
-		if (event->kind == EVENT_ATTEMPT && event->of && strcmp(event->of, name) == 0)
-			number_attempt(&lane, timeline->page, event);
+		if (event->kind != EVENT_ATTEMPT || !event->of || strcmp(event->of, name) != 0)
+			continue;
+		number_attempt(&lane, timeline->page, event, outcome);
+		outcome = event->attempt.outcome ? event->attempt.outcome : "";
 	}
 	if (any)
 		print_lane(timeline, name, &lane);
@@ -315,13 +369,20 @@ static void widen(struct timeline *timeline, const char *name)
 	timeline->name_columns = columns > timeline->name_columns ? columns : timeline->name_columns;
 }
 
+static void widen_service(struct timeline *timeline, const char *name)
+{
+	char *looks OWNED = name && has_phases(timeline->result->trace, name) ? phase_lane_name(name) : NULL;
+	widen(timeline, name);
+	widen(timeline, looks);
+}
+
 static void measure_names(struct timeline *timeline)
 {
 	const struct plan *plan = timeline->result->plan;
 	const struct judgement *judgement = timeline->result->judgement;
 	timeline->name_columns = strlen("trouble");
 	for (size_t i = 0; plan->stack && i < plan->stack->service_count; i++)
-		widen(timeline, plan->stack->services[i].name);
+		widen_service(timeline, plan->stack->services[i].name);
 	for (size_t i = 0; i < plan->watch_count; i++)
 		if (plan->watches[i].kind == WATCH_HTTP || plan->watches[i].kind == WATCH_ATTEMPTS)
 			widen(timeline, plan->watches[i].name);
@@ -373,10 +434,12 @@ void text_timeline(struct page *page, const struct report_result *result)
 	print_axis(&timeline);
 	print_steps(&timeline);
 	for (size_t i = 0; stack && i < stack->service_count; i++) {
-		if (i < LANES_MAX)
+		if (i < LANES_MAX) {
 			print_service(&timeline, stack->services[i].name);
-		else
+			print_phases(&timeline, stack->services[i].name);
+		} else {
 			timeline.left_out++;
+		}
 	}
 	print_watches(&timeline);
 	print_trouble(&timeline);
