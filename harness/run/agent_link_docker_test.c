@@ -138,7 +138,9 @@ static void test_commands(void **state)
 	struct watch watch = { .fixture = *state };
 	struct loop *loop = watch.fixture->loop;
 	open_agent(&watch, "commands");
-	assert_string_equal(agent_link_architecture(watch.link), "amd64");
+	json_t *version = must(watch.fixture, engine_negotiate);
+	assert_string_equal(
+	    agent_link_architecture(watch.link), json_string_value(json_object_get(version, "Arch")));
 	/* One kernel, one clock: the runner is where the engine is. */
 	assert_int_equal(agent_link_clock_error_ns(watch.link), 0);
 	char took[DURATION_TEXT_MAX];
