@@ -126,7 +126,7 @@ void fit_decorrelated(const struct gaps *gaps, struct fits *fits)
 {
 	if (gaps->count < INFER_GAPS_JITTER_MIN)
 		return;
-	double n = (double)gaps->count, first = INFINITY, high = 0, at_cap = 0, cost = 0;
+	double n = (double)gaps->count, first = INFINITY, high = 0, at_cap = 0, cost = 0, reach = 0;
 	for (size_t i = 0; i < gaps->count; i++) {
 		first = fmin(first, gaps->items[i].length);
 		high = fmax(high, gaps->items[i].length);
@@ -144,6 +144,7 @@ void fit_decorrelated(const struct gaps *gaps, struct fits *fits)
 		double width = 3 * before - first;
 		if (before == 0)
 			continue;
+		reach += 1 / width;
 		/* The first may lie a little under the least gap seen: 3 times that is so much higher. */
 		if (gap->length > 3 * before + gap->tolerance)
 			return;
@@ -157,6 +158,8 @@ void fit_decorrelated(const struct gaps *gaps, struct fits *fits)
 	}
 	if (!spread_is_even(&free_gaps, places))
 		return;
+	/* The least of all gaps lies a little above the least there can be. */
+	first -= 1 / reach;
 	cost += cost_of(TIME_RANGE, 1 / n) + (is_capped ? cost_of(TIME_RANGE, GRAIN_SHARE) : 0);
 	fits_add(fits, (struct fit){ .family = FAMILY_DECORRELATED,
 			   .jitter = JITTER_FULL,

@@ -19,7 +19,7 @@
 #define LENGTH_MIN_S 0.001
 /* Gaps of one run behind this one are not looked at. */
 #define INDEX_MAX 100
-#define GAPS_MAX 600
+#define GAPS_MAX 1000
 /* A delay grows by this at least, or it is not said to grow. */
 #define FACTOR_MIN 1.05
 #define FACTOR_MAX 12.0
@@ -63,9 +63,12 @@ struct fits {
 	/* How the gaps were taken that are being fitted. */
 	bool from_start;
 	enum answer resets;
+	double best; /* score */
 };
 
 void fits_add(struct fits *fits, struct fit fit);
+/* Could a fit with this score still change anything? */
+bool fits_matter(const struct fits *fits, double score);
 
 /* Before any gap is seen, a time may be anything between 1 ms and 100 s, evenly in its logarithm: its density
  * is 1 / (TIME_RANGE t). */

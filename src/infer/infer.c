@@ -15,6 +15,8 @@
 #define ODD_MOST 0.1
 /* By so much one way of taking the gaps must be better than the other, to be told. */
 #define CLEARLY 3.0
+/* So far behind the best, a fit is not worth its time. */
+#define HOPELESS 20.0
 /* Few clients go on after a success where they were before. */
 #define CONTINUES_COST 2.0
 /* So many gaps that confirm a schedule end the search. */
@@ -174,13 +176,20 @@ static struct choice choose(const struct sightings *sightings, const struct runs
 	return choice;
 }
 
+bool fits_matter(const struct fits *fits, double score)
+{
+	return fits->count == 0 || score > fits->best - HOPELESS;
+}
+
 void fits_add(struct fits *fits, struct fit fit)
 {
 	fit.from_start = fits->from_start;
 	fit.resets = fits->resets;
 	fit.score -= fit.resets == ANSWER_NO ? CONTINUES_COST : 0;
-	if (!isfinite(fit.score))
+	if (!isfinite(fit.score) || !fits_matter(fits, fit.score))
 		return;
+	if (fits->count == 0 || fit.score > fits->best)
+		fits->best = fit.score;
 	for (size_t i = 0; i < fits->count; i++) {
 		struct fit *old = &fits->items[i];
 		if (old->family != fit.family || old->jitter != fit.jitter || old->chance != fit.chance ||

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 /* Attempts looked at; candidates for the second and third of a loop. */
-enum { TRIES_MAX = 240, CANDIDATES = 9, SCHEDULE_MAX = 64, MATCHES_LEAST = 6 };
+enum { TRIES_MAX = 240, CANDIDATES = 9, SCHEDULE_MAX = 64, MATCHES_LEAST = 8 };
 
 /* A schedule that was read off three attempts is this rough. */
 #define ROUGH 2.0
@@ -138,7 +138,7 @@ static bool cover_all(struct cover *cover)
 		}
 	}
 	return cover->runs.lanes > 1 && cover->matches >= MATCHES_LEAST &&
-	       cover->matches >= 2 * cover->runs.count && cover->missed * 3 <= cover->matches;
+	       2 * cover->matches >= 5 * cover->runs.count && cover->missed * 3 <= cover->matches;
 }
 
 /* Loops that gave up are told by the silence behind them. */

@@ -123,19 +123,19 @@ void gaps_make(const struct sightings *sightings, const struct runs *runs, bool 
 		for (size_t i = 0; i + 1 < run->count && ret_gaps->count < GAPS_MAX; i++) {
 			const struct try *last = &sightings->tries[run->tries[i]];
 			const struct try *next = &sightings->tries[run->tries[i + 1]];
-			double index = (double)i + 1 + (continues ? (double)run->failed_before : 0);
+			size_t index = i + 1 + (continues ? run->failed_before : 0);
 			double end = (seconds(last->end_from_ns) + seconds(last->end_to_ns)) / 2;
 			double begin = from_start ? seconds(last->begin_ns) : end;
 			double doubt = seconds(next->late_ns) +
 				       (from_start ? 0 : seconds(last->end_to_ns - last->end_from_ns));
 			double length = fmax(seconds(next->begin_ns) - begin, LENGTH_MIN_S);
-			if (index > INDEX_MAX || !try_failed(last) || grows[run->tries[i + 1]] ||
+			if (i >= INDEX_MAX || !try_failed(last) || grows[run->tries[i + 1]] ||
 			    doubt > fmax(LATE_LEAST_S, LATE_SHARE * length))
 				continue;
 			ret_gaps->items[ret_gaps->count++] = (struct gap){
 				.length = length,
 				.tolerance = tolerance_of(length) + doubt,
-				.index = (int)index,
+				.index = (int)(index < INDEX_MAX ? index : INDEX_MAX),
 				.run = r,
 			};
 		}
