@@ -371,7 +371,9 @@ static void take_said(struct fold *fold, struct connection *connection, const st
 static void lose(struct fold *fold, struct connection *connection, const char *how, const char *by,
     int64_t after_ns, int64_t at_ns)
 {
-	struct event event = { .kind = EVENT_LOST, .from_ns = after_ns, .to_ns = at_ns };
+	struct event event = {
+		.kind = EVENT_LOST, .from_ns = after_ns < at_ns ? after_ns : at_ns, .to_ns = at_ns
+	};
 	event.lost.how = how;
 	event.lost.by = by;
 	event.lost.connection = connection->local.port;

@@ -143,9 +143,18 @@ static bool is_unanswered(const struct query *query, const struct notice *notice
 	return query->state == QUERY_WAITING && is_packet(query, notice);
 }
 
+/* Sent again while its late answer was on its way: the answer it gets now is nobody's. */
+static bool has_crossed(const struct query *query, const struct notice *notice)
+{
+	return (query->state == QUERY_RESOLVED || query->state == QUERY_EMPTY) && is_packet(query, notice) &&
+	       notice->at_ns - query->ended_ns <= NEXT_TRY_NS;
+}
+
 static bool ask_again(struct fold *fold, const struct notice *notice)
 {
 	struct query *query;
+	if (find_same_question(fold, notice, has_crossed, &query))
+		return true;
 	struct attempt *attempt = find_same_question(fold, notice, is_unanswered, &query);
 	/* The resolver's own next try, after its socket is gone or after SERVFAIL. */
 	if (!attempt)

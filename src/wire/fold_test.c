@@ -86,6 +86,16 @@ static void test_a_query_sent_again_is_the_same_attempt(void **state)
 	story_end(story, 20000, "1 nxdomain 0..7000 look 7000\n");
 }
 
+static void test_a_query_that_crosses_its_answer_is_nothing(void **state)
+{
+	(void)state;
+	struct story *story = speaking();
+	say(story, "query 0 #1000 7 A redis; answer 5000 #1000 7 A redis nxdomain");
+	say(story, "query 5000.2 #1000 7 A redis; answer 10000 #1000 7 A redis nxdomain");
+	say(story, "query 10100 #1000 7 A redis; answer 10101 #1000 7 A redis nxdomain");
+	story_end(story, 20000, "1 nxdomain 0..5000 look 5000\n2 nxdomain 10100..10101 look 1\n");
+}
+
 static void test_a_resolvers_next_try_is_the_same_attempt(void **state)
 {
 	(void)state;
@@ -125,6 +135,18 @@ static void test_servfail_is_tried_again_by_the_resolver(void **state)
 	say(story, "query 2 #1001 7 A redis; answer 3 #1001 7 A redis servfail");
 	say(story, "query 4 #1002 8 A redis; answer 5 #1002 8 A redis servfail");
 	story_end(story, 500, "1 servfail 0..3 look 3\n2 servfail 4..5 look 1\n");
+}
+
+/* A pool: once the resolver is known to ask again with the same id, another id is another call. */
+static void test_another_id_after_servfail_is_another_call_where_ids_are_kept(void **state)
+{
+	(void)state;
+	struct story *story = speaking();
+	say(story, "query 0 #1000 7 A redis; query 3 #1000 7 A redis; answer 4 #1000 7 A redis servfail");
+	say(story, "query 50 #1001 8 A redis; answer 51 #1001 8 A redis servfail");
+	say(story, "query 52 #1002 9 A redis; answer 53 #1002 9 A redis servfail");
+	say(story, "query 53.5 #1003 8 A redis; answer 54 #1003 8 A redis servfail");
+	story_end(story, 500, "1 servfail 0..4 look 4\n2 servfail 52..53 look 1\n3 servfail 50..54 look 4\n");
 }
 
 static void test_the_same_question_after_its_answer_begins_an_attempt(void **state)
@@ -288,6 +310,18 @@ static void test_a_syn_with_an_earlier_stamp_than_its_answer(void **state)
 	story_end(story, 500, "1 refused 0..0.4 look 0.3 10.0.0.3:6379 #5001\n");
 }
 
+/* While nobody has the address, the agent finds the SYN in a list of sockets and tells it later than its
+ * stamp says. */
+static void test_a_syn_that_is_told_late_finds_its_look_up(void **state)
+{
+	(void)state;
+	struct story *story = speaking();
+	say(story, "query 0 #1000 7 A redis; answer 0.5 #1000 7 A redis noerror 3");
+	advance(story, 40);
+	say(story, "syn 0.6 #5001 @3; gone 3000 #5001 @3");
+	story_end(story, 5000, "1 timeout 0..3000 look 0.5 10.0.0.3:6379 #5001\n");
+}
+
 static void test_the_end_of_a_socket_before_its_refusal(void **state)
 {
 	(void)state;
@@ -414,10 +448,12 @@ int main(void)
 		cmocka_unit_test(test_a_search_domain_that_comes_too_late_is_an_attempt),
 		cmocka_unit_test(test_an_alias_is_not_a_search_domain),
 		cmocka_unit_test(test_a_query_sent_again_is_the_same_attempt),
+		cmocka_unit_test(test_a_query_that_crosses_its_answer_is_nothing),
 		cmocka_unit_test(test_a_resolvers_next_try_is_the_same_attempt),
 		cmocka_unit_test(test_a_next_try_after_a_while_is_the_next_attempt),
 		cmocka_unit_test(test_a_third_try_is_the_next_attempt_unless_its_id_is_the_same),
 		cmocka_unit_test(test_servfail_is_tried_again_by_the_resolver),
+		cmocka_unit_test(test_another_id_after_servfail_is_another_call_where_ids_are_kept),
 		cmocka_unit_test(test_the_same_question_after_its_answer_begins_an_attempt),
 		cmocka_unit_test(test_look_ups_in_parallel_are_attempts_of_their_own),
 		cmocka_unit_test(test_the_worst_answer_counts),
@@ -432,6 +468,7 @@ int main(void)
 		cmocka_unit_test(test_lines_of_others_move_time),
 		cmocka_unit_test(test_a_syn_before_the_line_of_its_answer),
 		cmocka_unit_test(test_a_syn_with_an_earlier_stamp_than_its_answer),
+		cmocka_unit_test(test_a_syn_that_is_told_late_finds_its_look_up),
 		cmocka_unit_test(test_the_end_of_a_socket_before_its_refusal),
 		cmocka_unit_test(test_attempts_are_told_in_the_order_of_their_ends),
 		cmocka_unit_test(test_what_is_under_way_at_the_end_is_pending),
