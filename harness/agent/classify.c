@@ -128,3 +128,11 @@ bool classifier_is_settled(const struct classifier *classifier)
 	return classifier->outcome == OUTCOME_UNDECIDED && classifier->protocol == PROTOCOL_REDIS &&
 	       !classifier->client_tls && !classifier->deaf && redis_is_settled(&classifier->redis);
 }
+
+void classifier_settle(struct classifier *classifier)
+{
+	size_t length = 0;
+	while (length < classifier->first_length && classifier->first[length] != '\r')
+		length++;
+	classifier_decide(classifier, OUTCOME_CONNECTED, classifier->first, length);
+}

@@ -103,6 +103,8 @@ enum outcome classifier_gap(struct classifier *classifier, bool of_client);
 /* Everything that was asked is answered, and well, but none of it was telling. A client that leaves it at
  * that is connected as far as it knows. */
 bool classifier_is_settled(const struct classifier *classifier);
+/* And so it is: CONNECTED, with the first line that the server said. */
+void classifier_settle(struct classifier *classifier);
 
 /* ---- between classify.c and its protocols ---- */
 void classifier_decide(struct classifier *classifier, enum outcome outcome, const char *text, size_t length);

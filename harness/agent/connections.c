@@ -32,6 +32,7 @@ struct connection {
 	bool unsent;      /* its SYN was not seen yet */
 	bool asked, said; /* told */
 	bool listed;      /* in the filter */
+	bool unreachable; /* an ICMP error has come */
 	uint8_t fins;     /* BY_CLIENT | BY_SERVER */
 	uint8_t missing;  /* from so many lists of sockets */
 	bool present;     /* in the list under way */
@@ -183,12 +184,12 @@ static void tell_by(const char *word, const struct connection *connection, int64
 	line_send(&line);
 }
 
-static void tell_said(struct connection *connection, enum outcome outcome, int64_t at_ns)
+static void tell_said(struct connection *connection, int64_t at_ns)
 {
 	const struct classifier *classifier = &connection->classifier;
 	struct line line = { 0 };
 	begin_line(&line, "said", connection, at_ns);
-	line_word(&line, outcome_names[outcome]);
+	line_word(&line, outcome_names[classifier->outcome]);
 	line_escaped(&line, classifier->text, classifier->text_length);
 	line_send(&line);
 	connection->said = true;
@@ -227,10 +228,11 @@ static struct connection *succeed(struct connection *connection, int64_t at_ns)
 	struct endpoint local = connection->local, remote = connection->remote;
 	uint8_t owed = connection->owed;
 	bool was_listed = connection->listed;
-	if (connection->state != FOREIGN) {
+	if (connection->state != FOREIGN)
 		tell("gone", connection, at_ns);
+	/* Where connect(2) has failed, the end of its socket comes without ports. */
+	if (connection->state != FOREIGN && !connection->unreachable)
 		owed++;
-	}
 	forget(connection);
 	connection = enter(&local, &remote);
 	connection->owed = owed;
@@ -250,6 +252,9 @@ static void take_syn(struct connection *connection, const struct packet *packet,
 		return;
 	}
 	if (connection && connection->state != FOREIGN && connection->first_sequence == packet->sequence) {
+		/* A busy socket takes an ICMP error for a hint, and tries again. */
+		if (connection->unreachable && connection->state == OVER)
+			set_state(connection, BEGUN);
 		if (connection->state == BEGUN && connection->interface == interface)
 			tell("again", connection, at_ns);
 		return;
@@ -285,8 +290,8 @@ static void take_reset(
     struct connection *connection, const struct packet *packet, bool by_client, int64_t at_ns)
 {
 	if (connection->state == BEGUN && !by_client && answers_our_syn(connection, packet)) {
-		set_state(connection, OVER);
 		tell("refused", connection, at_ns);
+		forget(connection);
 	} else if (connection->state == OPEN) {
 		set_state(connection, OVER);
 		tell_by("reset", connection, at_ns, by_client);
@@ -336,7 +341,7 @@ static void take_payload(
 	if (!connection->said) {
 		enum outcome outcome = feed_segment(connection, packet, by_client);
 		if (outcome != OUTCOME_UNDECIDED) {
-			tell_said(connection, outcome, at_ns);
+			tell_said(connection, at_ns);
 		} else {
 			bool settled = classifier_is_settled(&connection->classifier);
 			connection->settled_ns = settled ? at_ns + SETTLED_NS : 0;
@@ -439,6 +444,7 @@ void connections_packet(const struct packet *packet, int interface, bool outgoin
 			begin_line(&line, "unreachable", connection, at_ns);
 			line_number(&line, packet->code);
 			line_send(&line);
+			connection->unreachable = true;
 			set_state(connection, OVER);
 		}
 		break;
@@ -513,6 +519,25 @@ void connections_list_end(int64_t at_ns)
 	}
 }
 
+bool connections_begun_from(uint16_t port)
+{
+	for (size_t i = 0; table.begun && i < table.used; i++)
+		if (table.all[i].state == BEGUN && table.all[i].local.port == port)
+			return true;
+	return false;
+}
+
+void connections_list_end_from(uint16_t port, int64_t at_ns)
+{
+	for (size_t i = 0; i < table.used; i++) {
+		struct connection *connection = &table.all[i];
+		if (connection->state != BEGUN || connection->local.port != port || connection->present)
+			continue;
+		tell("gone", connection, at_ns);
+		forget(connection);
+	}
+}
+
 int64_t connections_settle_due_ns(void)
 {
 	return table.settle_due_ns ? table.settle_due_ns : INT64_MAX;
@@ -526,7 +551,8 @@ int64_t connections_settle(int64_t now)
 		if (connection->state != OPEN || !connection->settled_ns)
 			continue;
 		if (connection->settled_ns <= now) {
-			tell_said(connection, OUTCOME_CONNECTED, now);
+			classifier_settle(&connection->classifier);
+			tell_said(connection, now);
 			need_filter(FILTER_SOON);
 		} else if (connection->settled_ns < due_ns) {
 			due_ns = connection->settled_ns;

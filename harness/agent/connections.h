@@ -2,8 +2,9 @@
  * connections: what the packets of the namespace's own connections tell, as lines.
  *
  * A fixed table. Knows no socket: tap.c feeds it with packets, socket_notices.c with the ends of sockets. A
- * connection stays in the table until its socket is gone, so that late packets are not taken for new ones.
- * Payload of other people's connections is remembered as well, for the filter to be spared it.
+ * connection stays in the table until its socket is gone, so that late packets are not taken for new ones;
+ * but a refused one, whose socket forgets its ports when connect(2) returns. Payload of other people's
+ * connections is remembered as well, for the filter to be spared it.
  */
 #ifndef AGENT_CONNECTIONS_H
 #define AGENT_CONNECTIONS_H
@@ -36,6 +37,9 @@ bool connections_wait_for_neighbour(void);
 void connections_list_begin(void);
 void connections_list_socket(const struct endpoint *local, const struct endpoint *remote);
 void connections_list_end(int64_t at_ns);
+/* The same, of those that wait for an answer to their SYN from this port: one list is enough. */
+bool connections_begun_from(uint16_t port);
+void connections_list_end_from(uint16_t port, int64_t at_ns);
 
 /* Those whose greeting was answered well and who left it at that for SETTLED_NS are connected. Returns when
  * the next one is due, INT64_MAX when there is none. */

@@ -55,6 +55,8 @@ const char *socket_notices_begin(void);
 void socket_notices_catch_up(void);
 /* The namespace asked for a neighbour: a SYN may be waiting for it that no packet shows. */
 void socket_notices_look(int64_t at_ns);
+/* Looks soon whether the sockets of connections still exist. */
+void socket_notices_sweep(void);
 
 /* ---- redirect.c: nftables, by netlink ---- */
 /* Everything to port 53 that the namespace sends, but for packets with AGENT_MARK, goes to this local port.

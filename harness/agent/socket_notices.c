@@ -81,6 +81,24 @@ static int protocol_of(const struct nlmsghdr *header)
 	return 0;
 }
 
+static void visit_tcp(void *owner, const struct socket_entry *entry)
+{
+	(void)owner;
+	if (entry->state != SOCKET_TIME_WAIT)
+		connections_list_socket(&entry->local, &entry->remote);
+}
+
+/* When connect(2) fails, the socket forgets where it wanted to go: its end has no address and port 0. Which
+ * one it was is what is missing among the sockets there are. */
+static void failed_socket_gone(uint16_t port, int64_t at_ns)
+{
+	if (!connections_begun_from(port))
+		return;
+	connections_list_begin();
+	if (socket_table_read("tcp", visit_tcp, NULL) == 0)
+		connections_list_end_from(port, at_ns);
+}
+
 static void take_message(const struct nlmsghdr *header, int64_t at_ns)
 {
 	struct inet_diag_msg message;
@@ -98,7 +116,9 @@ static void take_message(const struct nlmsghdr *header, int64_t at_ns)
 		notices.speaks = true;
 	}
 	int protocol = protocol_of(header);
-	if (protocol == IPPROTO_TCP)
+	if (protocol == IPPROTO_TCP && !message.id.idiag_dport)
+		failed_socket_gone(ntohs(message.id.idiag_sport), at_ns);
+	else if (protocol == IPPROTO_TCP)
 		tap_socket_gone(&local, &remote, at_ns);
 	else if (protocol == IPPROTO_UDP)
 		names_socket_gone(&local, at_ns);
@@ -119,8 +139,10 @@ static void take_batch(const char *bytes, size_t length)
 	}
 }
 
-static void need_sweeps(void)
+void socket_notices_sweep(void)
 {
+	if (!notices.is_open)
+		return;
 	notices.sweeps = 2;
 	if (!notices.sweep.active)
 		timeout_set(&notices.sweep, now_ns() + SWEEP_NS);
@@ -143,7 +165,7 @@ void socket_notices_catch_up(void)
 			return;
 		if (errno != EINTR) {
 			output_count_lost(1);
-			need_sweeps();
+			socket_notices_sweep();
 		}
 	}
 }
@@ -156,13 +178,6 @@ static void notices_ready(struct source *source, uint32_t events)
 }
 
 /* ---- the list of sockets ---- */
-
-static void visit_tcp(void *owner, const struct socket_entry *entry)
-{
-	(void)owner;
-	if (entry->state != SOCKET_TIME_WAIT)
-		connections_list_socket(&entry->local, &entry->remote);
-}
 
 static void visit_udp(void *owner, const struct socket_entry *entry)
 {

@@ -170,6 +170,9 @@ static void settle(struct timeout *timeout)
 static void statistics_due(struct timeout *timeout)
 {
 	count_drops();
+	/* A connect(2) that the kernel gave up may leave a socket behind that is not destroyed. */
+	if (connections_begun() || connections_count() > CONNECTIONS_MAX / 2)
+		socket_notices_sweep();
 	timeout_set(timeout, now_ns() + STATISTICS_NS);
 }
 
