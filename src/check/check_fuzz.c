@@ -11,6 +11,7 @@ static const char *const scenarios[] = {
 	"fixtures/traces/delayed-redis-right/scenario.yaml",
 	"fixtures/traces/redis-stops-right/scenario.yaml",
 	"fixtures/traces/requests-right/scenario.yaml",
+	"fixtures/traces/wire-right/scenario.yaml",
 };
 
 /* Loaded once; they live as long as the process. */

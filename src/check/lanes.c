@@ -102,14 +102,15 @@ static bool is_overdue(const struct search *search, const struct lane *lane, int
 			   deadline_ns, lateness_within(search->lanes->index->lateness, ended_ns, at_ns));
 }
 
-bool lanes_is_owed(const struct lanes *lanes, const struct item *last, int64_t opened_ns)
+/* Would the lane whose last attempt is this one be owed another, when a connection was last made then? */
+static bool is_owed_another(const struct item *last, int64_t opened_ns)
 {
-	(void)lanes;
 	return last->counts && attempt_failed(last->attempt) && last->open == 0 &&
 	       opened_ns < last->ended.low;
 }
 
-struct interval lanes_waited(const struct lanes *lanes, const struct item *last)
+/* How long was waited after this attempt for one that did not come. */
+static struct interval waited_after(const struct lanes *lanes, const struct item *last)
 {
 	int64_t until_ns = lanes->until_ns;
 	const struct event *disturbed = disturbance(lanes->index, lanes->client, last->ended.low, INT64_MAX);
@@ -131,7 +132,7 @@ static int settle(const struct search *search, const struct item *item, struct s
 		bool failed = attempt_failed(last->attempt);
 		bool is_disturbed = failed && item->disturbed_ns >= last->ended.low;
 		if (failed && !is_disturbed && is_overdue(search, lane, item->began_ns)) {
-			bool is_owed = lanes_is_owed(search->lanes, last, item->opened_ns);
+			bool is_owed = is_owed_another(last, item->opened_ns);
 			if (is_owed && !search->forced)
 				return -1;
 			is_over = !is_owed;
@@ -162,7 +163,7 @@ static size_t dispensable(const struct search *search, const struct state *state
 {
 	for (size_t i = 0; i < state->count; i++)
 		if (is_waiting(search, &state->lanes[i], item) &&
-		    !lanes_is_owed(search->lanes, last_of(search, &state->lanes[i]), item->opened_ns))
+		    !is_owed_another(last_of(search, &state->lanes[i]), item->opened_ns))
 			return i;
 	return NO_ITEM;
 }
@@ -285,8 +286,8 @@ static bool is_right_at_end(const struct search *search, const struct state *sta
 	for (size_t i = 0; i < state->count; i++) {
 		const struct lane *lane = &state->lanes[i];
 		struct item *last = &lanes->items[lane->last];
-		int64_t until_ns = saturating_add(last->ended.low, lanes_waited(lanes, last).high);
-		last->is_owed = lanes_is_owed(lanes, last, lanes->opened_ns);
+		int64_t until_ns = saturating_add(last->ended.low, waited_after(lanes, last).high);
+		last->is_owed = is_owed_another(last, lanes->opened_ns);
 		right = right && !(last->is_owed && is_overdue(search, lane, until_ns));
 	}
 	return right;

@@ -54,9 +54,5 @@ enum lanes_result lanes_explain(struct lanes *lanes, size_t lane_count, bool in_
 void lanes_force(struct lanes *lanes, size_t lane_count);
 /* Where in the schedule the run that begins with this item may begin: the least of what its gaps allow. */
 size_t lanes_position(const struct lanes *lanes, size_t first);
-/* Would the lane whose last attempt is this one still be owed another? */
-bool lanes_is_owed(const struct lanes *lanes, const struct item *last, int64_t opened_ns);
-/* How long was waited after this attempt for one that did not come. */
-struct interval lanes_waited(const struct lanes *lanes, const struct item *last);
 
 #endif

@@ -9,6 +9,9 @@
 
 #include "check/observation.h"
 
+/* A client with more than this is not followed further; what is oldest is forgotten. */
+enum { ESTABLISHED_MAX = 1000 };
+
 struct connection {
 	int port;               /* 0: not known */
 	int64_t established_ns; /* its attempt was told in the order of its beginning */
@@ -19,6 +22,13 @@ struct established {
 	size_t count;
 };
 
+static void remove_at(struct established *established, size_t place)
+{
+	for (size_t i = place + 1; i < established->count; i++)
+		established->items[i - 1] = established->items[i];
+	established->count--;
+}
+
 static void remove_connection(struct established *established, int port)
 {
 	size_t found = established->count;
@@ -27,11 +37,8 @@ static void remove_connection(struct established *established, int port)
 			found = i;
 	if (found == established->count && port == 0)
 		found = 0;
-	if (found >= established->count)
-		return;
-	for (size_t i = found + 1; i < established->count; i++)
-		established->items[i - 1] = established->items[i];
-	established->count--;
+	if (found < established->count)
+		remove_at(established, found);
 }
 
 static int count_at(const struct established *established, int64_t at_ns)
@@ -71,6 +78,8 @@ int *count_open(const struct index *index, const struct series *series)
 		if (told <= 0)
 			forget_until(&established, at_ns);
 		open[i] = told <= 0 ? 0 : smaller(told, count_at(&established, at_ns));
+		if (established.count == ESTABLISHED_MAX)
+			remove_at(&established, 0);
 		if (is_attempt && attempt_succeeded(event))
 			*array_push(established.items, established.count) =
 			    (struct connection){ .port = event->attempt.connection,
