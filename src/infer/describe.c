@@ -74,9 +74,9 @@ static void add_rest(struct buf *out, const struct policy *policy)
 		buf_addf(out, ", %d attempt%s", policy->attempts, policy->attempts == 1 ? "" : "s");
 	if (policy->connect_timeout_ns > 0)
 		add_time(out, ", connect timeout ", policy->connect_timeout_ns);
-	if (policy->resets != ANSWER_NOT_SEEN)
+	if (policy->resets != RESETS_NOT_SEEN)
 		buf_addf(
-		    out, ", %s after success", policy->resets == ANSWER_YES ? "resets" : "does not reset");
+		    out, ", %s after success", policy->resets == RESETS_YES ? "resets" : "does not reset");
 	if (policy->lanes > 1)
 		buf_addf(out, ", %d loops at a time", policy->lanes);
 }

@@ -47,7 +47,7 @@ struct fit {
 	bool initial_differs;
 	double initial;
 	bool from_start;
-	enum answer resets;
+	enum resets resets;
 	double score;
 	size_t confirmed; /* gaps that are right beyond those that the parameters took */
 	size_t odd;       /* gaps that are not explained */
@@ -62,7 +62,7 @@ struct fits {
 	size_t count;
 	/* How the gaps were taken that are being fitted. */
 	bool from_start;
-	enum answer resets;
+	enum resets resets;
 	double best; /* score */
 };
 

@@ -126,7 +126,7 @@ static double confidence_of(const struct fits *fits, const struct fit *best)
 	return same / all * (1 - pow(DOUBT, (double)best->confirmed));
 }
 
-static double best_score(const struct fits *fits, enum family family, enum answer resets)
+static double best_score(const struct fits *fits, enum family family, enum resets resets)
 {
 	double best = -INFINITY;
 	for (size_t i = 0; i < fits->count; i++)
@@ -153,7 +153,7 @@ static struct choice choose(const struct sightings *sightings, const struct runs
 	for (int from_start = 0; from_start < starts; from_start++) {
 		for (int continues = 0; continues < (may_continue ? 2 : 1); continues++) {
 			fits.from_start = from_start == 1;
-			fits.resets = !may_continue ? ANSWER_NOT_SEEN : continues ? ANSWER_NO : ANSWER_YES;
+			fits.resets = !may_continue ? RESETS_NOT_SEEN : continues ? RESETS_NO : RESETS_YES;
 			gaps_make(sightings, runs, fits.from_start, continues == 1, &gaps);
 			fit_gaps(&gaps, &fits);
 			fit_behind_immediate(&gaps, &fits);
@@ -166,10 +166,10 @@ static struct choice choose(const struct sightings *sightings, const struct runs
 	if (choice.best.family == FAMILY_UNKNOWN)
 		return choice;
 	choice.confidence = confidence_of(&fits, &choice.best);
-	if (choice.best.resets != ANSWER_NOT_SEEN) {
-		enum answer other = choice.best.resets == ANSWER_YES ? ANSWER_NO : ANSWER_YES;
+	if (choice.best.resets != RESETS_NOT_SEEN) {
+		enum resets other = choice.best.resets == RESETS_YES ? RESETS_NO : RESETS_YES;
 		if (choice.best.score - best_score(&fits, choice.best.family, other) < CLEARLY)
-			choice.best.resets = ANSWER_NOT_SEEN;
+			choice.best.resets = RESETS_NOT_SEEN;
 	}
 	choice.is_decided = choice.confidence >= CONFIDENCE_LEAST &&
 			    (double)choice.best.odd <= ODD_MOST * (double)choice.gaps;
@@ -185,7 +185,7 @@ void fits_add(struct fits *fits, struct fit fit)
 {
 	fit.from_start = fits->from_start;
 	fit.resets = fits->resets;
-	fit.score -= fit.resets == ANSWER_NO ? CONTINUES_COST : 0;
+	fit.score -= fit.resets == RESETS_NO ? CONTINUES_COST : 0;
 	if (!isfinite(fit.score) || !fits_matter(fits, fit.score))
 		return;
 	if (fits->count == 0 || fit.score > fits->best)
@@ -231,7 +231,7 @@ static void tell_fit(const struct choice *choice, struct policy *policy)
 	policy->initial_ns = fit->initial_differs ? nanoseconds(fit->initial) : 0;
 	policy->from_start = fit->from_start;
 	bool grows = fit->family == FAMILY_LINEAR || fit->family == FAMILY_EXPONENTIAL;
-	policy->resets = grows ? fit->resets : ANSWER_NOT_SEEN;
+	policy->resets = grows ? fit->resets : RESETS_NOT_SEEN;
 	policy->confidence = choice->confidence;
 	if (fit->jitter != JITTER_NONE || fit->family == FAMILY_DECORRELATED)
 		set_why(policy, "all %zu gaps lie in its bands, and evenly", choice->gaps);

@@ -88,7 +88,7 @@ enum jitter {
 };
 extern const char *const jitter_names[]; /* indexed by enum jitter: "none", … */
 
-enum answer { ANSWER_NOT_SEEN, ANSWER_YES, ANSWER_NO };
+enum resets { RESETS_NOT_SEEN, RESETS_YES, RESETS_NO };
 
 #define WHY_MAX 240
 
@@ -107,7 +107,7 @@ struct policy {
 	bool from_start;            /* the gap runs from the beginning of the failed attempt, not its end */
 	int attempts;               /* after so many it gave up; 0: was not seen to */
 	int64_t connect_timeout_ns; /* 0: none was seen, or they differ */
-	enum answer resets;         /* a success puts the delay back to the first */
+	enum resets resets;         /* a success puts the delay back to the first */
 	int lanes;                  /* retry loops at one time: connections, or replicas */
 	size_t gaps;                /* that were looked at */
 	double confidence;          /* 0 to 1: how likely family and jitter are right; 0 when unknown */

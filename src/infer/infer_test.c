@@ -1,6 +1,8 @@
 /* Policies that are in use, by name; and what is not a policy. */
 #include "infer/testing.h"
 
+static struct scene scene;
+
 struct named {
 	const char *name;
 	struct client client;
@@ -139,7 +141,6 @@ static void compare(const struct named *named, const struct policy *policy)
 static void test_named(void **state)
 {
 	(void)state;
-	static struct scene scene;
 	random_state = 88172645463325252;
 	for (size_t i = 0; i < ARRAY_LENGTH(policies); i++) {
 		scene_make(&scene, &policies[i].client);
@@ -148,10 +149,245 @@ static void test_named(void **state)
 	}
 }
 
+/* ---- what is not decided, and what is no backoff ---- */
+
+/* The scene goes on in silence until then. */
+static void expect(struct scene *seen, double end, const char *wanted)
+{
+	CLEANUP(buf_release) struct buf text = { 0 };
+	if (llround(end * 1e9) > seen->sightings.ended_ns)
+		seen->sightings.ended_ns = llround(end * 1e9);
+	struct policy policy = scene_infer(seen);
+	infer_describe(&text, &policy);
+	if (strcmp(buf_string(&text), wanted) != 0) {
+		char *complaint = xasprintf("wanted %s\n   got %s", wanted, buf_string(&text));
+		buf_release(&text);
+		fail_msg("%s", complaint);
+	}
+}
+
+/* Failed attempts of 1 ms with these gaps between them, from second 1 on. */
+#define GAPS(scene, ...)                                  \
+	make_gaps(scene, (const double[]){ __VA_ARGS__ }, \
+	    sizeof((const double[]){ __VA_ARGS__ }) / sizeof(double))
+static double make_gaps(struct scene *made, const double *gaps, size_t count)
+{
+	double at = 1;
+	scene_begin(made);
+	for (size_t i = 0; i <= count; i++) {
+		scene_try(made, at, at + 0.001, TRY_FAILED);
+		at += 0.001 + (i < count ? gaps[i] : 0);
+	}
+	return at;
+}
+
+static void test_too_few(void **state)
+{
+	(void)state;
+	scene_begin(&scene);
+	expect(&scene, 0, "unknown: no attempt was seen");
+	GAPS(&scene, 1, 1);
+	expect(&scene, 0, "unknown: 2 gaps were seen, 3 are needed");
+	GAPS(&scene, 1, 2);
+	expect(&scene, 0, "unknown: 2 gaps were seen, 3 are needed");
+	scene_begin(&scene);
+	scene_try(&scene, 1, 1.001, TRY_FAILED);
+	scene_try(&scene, 2, 2.001, TRY_SUCCEEDED);
+	expect(&scene, 20, "unknown: 1 gap was seen, 3 are needed");
+}
+
+/* Both kinds of growth explain it. */
+static void test_ambiguous(void **state)
+{
+	(void)state;
+	GAPS(&scene, 1, 2, 2, 2, 2, 2);
+	expect(&scene, 0, "unknown: 6 gaps do not decide it; most likely linear");
+	GAPS(&scene, 1, 2, 3, 3, 3, 3);
+	expect(&scene, 0, "unknown: 6 gaps do not decide it; most likely exponential");
+	/* One more step, and it is plain. */
+	GAPS(&scene, 1, 2, 4, 6, 6, 6);
+	expect(&scene, 0, "exponential: 1s × 2 up to 6s, no jitter (6 gaps, confidence 1.00)");
+	GAPS(&scene, 1, 2, 3, 3.5, 3.5, 3.5);
+	expect(&scene, 0, "linear: 1s + 1s up to 3.5s, no jitter (6 gaps, confidence 1.00)");
+}
+
+/* A cap that is reached with the first gap looks like no growth, and is called so. */
+static void test_cap_at_once(void **state)
+{
+	(void)state;
+	GAPS(&scene, 2, 2, 2, 2);
+	expect(&scene, 0, "fixed: 2s, no jitter (4 gaps, confidence 1.00)");
+}
+
+static void test_no_rule(void **state)
+{
+	(void)state;
+	GAPS(&scene, 1, 1, 2, 3, 5, 8, 13);
+	expect(&scene, 0, "unknown: the gaps change with time, but by no rule (7 gaps)");
+	GAPS(&scene, 1, 2, 4, 8, 9, 32, 64);
+	expect(&scene, 0, "unknown: mostly exponential, but 1 of 7 gaps are not");
+	GAPS(&scene, 8, 4, 2, 1, 0.5, 0.25);
+	expect(&scene, 0, "unknown: the gaps change with time, but by no rule (6 gaps)");
+}
+
+static void test_first_differs(void **state)
+{
+	(void)state;
+	GAPS(&scene, 0.0005, 1, 2, 4, 8, 8, 8);
+	expect(&scene, 0,
+	    "exponential: 1s × 2 up to 8s after a first of 1ms, no jitter (7 gaps, confidence 1.00)");
+	GAPS(&scene, 5, 1, 1, 1, 1, 1);
+	expect(&scene, 0, "fixed: 1s after a first of 5s, no jitter (6 gaps, confidence 1.00)");
+}
+
+static void test_gives_up(void **state)
+{
+	(void)state;
+	double at = GAPS(&scene, 1, 2, 4, 8, 8);
+	expect(&scene, at + 5, "exponential: 1s × 2 up to 8s, no jitter (5 gaps, confidence 0.98)");
+	expect(
+	    &scene, at + 20, "exponential: 1s × 2 up to 8s, no jitter, 6 attempts (5 gaps, confidence 0.98)");
+	at = GAPS(&scene, 1, 1);
+	expect(&scene, at + 5, "unknown: 2 gaps were seen, 3 are needed");
+	expect(&scene, at + 30, "unknown: 2 gaps were seen, 3 are needed, 3 attempts");
+	scene_begin(&scene);
+	scene_try(&scene, 1, 1.001, TRY_FAILED);
+	expect(&scene, 20, "unknown: no gap between a failed attempt and the next was seen");
+	expect(&scene, 40, "none: nothing for 39s after the first failed attempt (confidence 0.85)");
+}
+
+static void test_connect_timeout(void **state)
+{
+	(void)state;
+	scene_begin(&scene);
+	for (int i = 0; i < 5; i++)
+		scene_try(&scene, 1 + 4 * i, 4 + 4 * i, i == 2 ? TRY_FAILED : TRY_TIMED_OUT);
+	expect(&scene, 0, "fixed: 1s, no jitter, connect timeout 3s (4 gaps, confidence 1.00)");
+	scene.tries[1].end_from_ns = scene.tries[1].end_to_ns = scene.tries[1].begin_ns + NS_PER_S;
+	assert_int_equal(scene_infer(&scene).connect_timeout_ns, 0);
+}
+
+/* A client whose success resets, one whose success does not, one that shows neither. */
+static void test_resets(void **state)
+{
+	(void)state;
+	struct client client = {
+		.family = FAMILY_EXPONENTIAL, .first = 1, .growth = 2, .runs = 2, .gaps = 4
+	};
+	scene_make(&scene, &client);
+	assert_int_equal(scene_infer(&scene).resets, RESETS_YES);
+	client.keeps = true;
+	scene_make(&scene, &client);
+	assert_int_equal(scene_infer(&scene).resets, RESETS_NO);
+	client.runs = 1;
+	scene_make(&scene, &client);
+	assert_int_equal(scene_infer(&scene).resets, RESETS_NOT_SEEN);
+	client = (struct client){ .family = FAMILY_FIXED, .first = 1, .runs = 2, .gaps = 4 };
+	scene_make(&scene, &client);
+	assert_int_equal(scene_infer(&scene).resets, RESETS_NOT_SEEN);
+}
+
+static void test_pool(void **state)
+{
+	(void)state;
+	scene_begin(&scene);
+	for (int i = 0; i < 6; i++) {
+		scene_try(&scene, 1 + 0.7 * i * i, 1.002 + 0.7 * i * i, TRY_SUCCEEDED);
+		scene.tries[i].open = i;
+	}
+	expect(&scene, 60,
+	    "pool: no attempt failed, and 5 of 6 added a connection to open ones; "
+	    "backoff is not applicable (confidence 0.95)");
+	/* One after the other is no pool. */
+	for (int i = 0; i < 6; i++)
+		scene.tries[i].open = 0;
+	expect(&scene, 60, "unknown: no attempt failed");
+}
+
+/* A pool that grows at any time beside the retries of a lost connection does not blur them. */
+static void test_retries_beside_growth(void **state)
+{
+	(void)state;
+	scene_begin(&scene);
+	for (int i = 0; i < 4; i++) {
+		scene_try(&scene, 0.1 * i * i, 0.1 * i * i + 0.001, TRY_SUCCEEDED);
+		scene.tries[i].open = i;
+	}
+	for (int i = 0; i < 6; i++)
+		scene_try(&scene, 10 + i * 2, 10 + i * 2 + 0.001, i < 5 ? TRY_FAILED : TRY_SUCCEEDED);
+	for (int i = 0; i < 4; i++) {
+		scene_try(&scene, 30 + 0.1 * i * i, 30.001 + 0.1 * i * i, TRY_SUCCEEDED);
+		scene.tries[10 + i].open = 1 + i;
+	}
+	expect(&scene, 60, "fixed: 2s, no jitter (5 gaps, confidence 1.00)");
+}
+
+/* Connections that were lost together, each with a loop of its own. */
+static void test_connections(void **state)
+{
+	(void)state;
+	scene_begin(&scene);
+	static const double gaps[] = { 0.5, 1, 2, 4, 4 };
+	for (int connection = 0; connection < 4; connection++) {
+		double at = 1 + 0.0004 * connection;
+		for (size_t i = 0; i <= ARRAY_LENGTH(gaps); i++) {
+			scene_try(&scene, at, at + 0.001, TRY_FAILED);
+			at += 0.001 + (i < ARRAY_LENGTH(gaps) ? gaps[i] : 0);
+		}
+	}
+	expect(&scene, 0,
+	    "exponential: 500ms × 2 up to 4s, no jitter, 4 loops at a time (20 gaps, confidence 1.00)");
+}
+
+/* Polls at `period`, an attempt `delay` after each of those that `every` divides. */
+static void make_echo(double period, double delay, int every, int64_t *asked, int count)
+{
+	scene_begin(&scene);
+	for (int i = 0; i < count; i++) {
+		asked[i] = llround((1 + period * i) * 1e9);
+		if (i % every == 0)
+			scene_try(&scene, 1 + period * i + delay, 1.001 + period * i + delay, TRY_FAILED);
+	}
+}
+
+static void test_echo(void **state)
+{
+	(void)state;
+	int64_t asked[40];
+	struct asking asking = { .who = "ready", .at_ns = asked, .count = ARRAY_LENGTH(asked) };
+	make_echo(0.2, 0.003, 1, asked, 40);
+	scene.sightings.askings = &asking;
+	scene.sightings.asking_count = 1;
+	expect(&scene, 0,
+	    "on-demand: attempts follow ready within 3ms; backoff is not applicable (confidence 0.98)");
+	/* A retry of one second keeps step with the polls as well, but most of them lead to nothing. */
+	make_echo(0.2, 0.003, 5, asked, 40);
+	scene.sightings.askings = &asking;
+	scene.sightings.asking_count = 1;
+	expect(&scene, 0, "fixed: 999ms, no jitter (7 gaps, confidence 1.00)");
+	/* Polls as close as that say nothing either way. */
+	make_echo(0.01, 0.002, 1, asked, 40);
+	scene.sightings.askings = &asking;
+	scene.sightings.asking_count = 1;
+	expect(&scene, 0, "unknown: the attempts keep step with ready, which asks too often to tell why");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_named),
+		cmocka_unit_test(test_too_few),
+		cmocka_unit_test(test_ambiguous),
+		cmocka_unit_test(test_cap_at_once),
+		cmocka_unit_test(test_no_rule),
+		cmocka_unit_test(test_first_differs),
+		cmocka_unit_test(test_gives_up),
+		cmocka_unit_test(test_connect_timeout),
+		cmocka_unit_test(test_resets),
+		cmocka_unit_test(test_pool),
+		cmocka_unit_test(test_retries_beside_growth),
+		cmocka_unit_test(test_connections),
+		cmocka_unit_test(test_echo),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

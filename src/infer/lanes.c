@@ -53,7 +53,7 @@ static double gap_s(const struct try *last, const struct try *next)
 
 static double rough_tolerance(const struct try *next, double gap)
 {
-	return ROUGH * tolerance_of(gap) + (double)next->late_ns / NS_PER_S;
+	return ROUGH * grain_of(gap) + (double)next->late_ns / NS_PER_S;
 }
 
 static void drop_lane(struct cover *cover, int lane)

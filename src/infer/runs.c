@@ -8,7 +8,7 @@
 #define LATE_SHARE 0.25
 #define LATE_LEAST_S 0.02
 
-double tolerance_of(double length)
+double grain_of(double length)
 {
 	return fmax(GRAIN_S, GRAIN_SHARE * length);
 }
@@ -134,7 +134,7 @@ void gaps_make(const struct sightings *sightings, const struct runs *runs, bool 
 				continue;
 			ret_gaps->items[ret_gaps->count++] = (struct gap){
 				.length = length,
-				.tolerance = tolerance_of(length) + doubt,
+				.tolerance = grain_of(length) + doubt,
 				.index = (int)(index < INDEX_MAX ? index : INDEX_MAX),
 				.run = r,
 			};

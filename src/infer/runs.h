@@ -47,7 +47,7 @@ static inline bool try_failed(const struct try *try)
 /* `continues`: a success does not put the delay back. */
 void gaps_make(const struct sightings *sightings, const struct runs *runs, bool from_start, bool continues,
     struct gaps *ret_gaps);
-double tolerance_of(double length);
+double grain_of(double length);
 /* The attempt adds a connection to others that are open, and does not replace one that was lost. */
 bool *growth_marks(const struct sightings *sightings);
 
