@@ -10,8 +10,6 @@
 #define NS_PER_S INT64_C(1000000000)
 /* How long a client goes on sending a SYN (6 retransmissions: 127 s), and so must be recognised. */
 #define SYN_LIFE_NS (130 * NS_PER_S)
-/* How long the handshake of the connection that was counted last may take. */
-#define HANDSHAKE_NS NS_PER_S
 
 static struct gate gates[GATES_MAX];
 static struct sockaddr_storage ignored[IGNORED_MAX];
@@ -59,9 +57,8 @@ static const char *rules_failure(void)
 	case EMSGSIZE:
 		return "the script is too long for the kernel's rules: fewer steps";
 	default:
-		return "the kernel refused the rules: it needs nf_tables with the family inet, nat, "
-		       "redirect, "
-		       "reject, quota objects and conntrack marks";
+		return "the kernel refused the rules: it needs nf_tables with the family inet, tproxy, "
+		       "socket, reject, quota objects and conntrack marks";
 	}
 }
 
@@ -70,39 +67,28 @@ static const struct gate_step *current_step(const struct gate *gate)
 	return &gate->script.steps[gate->script.current];
 }
 
-/* Those of this script, or of all the others. */
-static void close_listeners(const struct gate *gate, uint8_t generation, bool others)
-{
-	for (int i = 0; listener_at(i); i++) {
-		struct listener *listener = listener_at(i);
-		if (listener->gate == gate && (listener->generation != generation) == others)
-			listener_close(listener);
-	}
-}
-
+/* Nothing needs the rules any more. Connections made meanwhile go on without them. */
 static void remove_gate(struct gate *gate)
 {
 	timeout_cancel(&gate->over);
 	timeout_cancel(&gate->linger);
 	gate->is_used = false;
-	for (int i = 0; listener_at(i); i++) {
-		if (listener_at(i)->gate == gate)
-			listener_drop(listener_at(i));
-	}
 	(void)gate_rules_remove(gate); /* fails only where making them would have */
+	for (int i = 0; listener_at(i); i++) {
+		struct listener *listener = listener_at(i);
+		if (listener->gate_port != gate->port)
+			continue;
+		if (listener->is_last_word)
+			listener_close_later(listener);
+		else
+			listener_close(listener);
+	}
 }
 
-void gate_settle(struct gate *gate)
+static void settle(struct gate *gate)
 {
-	if (!gate->is_used || gate->script.current < gate->script.count - 1 ||
-	    current_step(gate)->phase != GATE_READY || gate->linger.active || gate_live(gate))
-		return;
-	/* Somebody may have connected in the last moment. */
-	for (int i = 0; listener_at(i); i++) {
-		if (listener_at(i)->gate == gate)
-			listener_drain(listener_at(i));
-	}
-	if (!gate_live(gate))
+	if (gate->script.current == gate->script.count - 1 && current_step(gate)->phase == GATE_READY &&
+	    !gate->linger.active)
 		remove_gate(gate);
 }
 
@@ -113,15 +99,13 @@ static struct gate *gate_of(struct timeout *timeout, size_t offset)
 
 static void linger_over(struct timeout *timeout)
 {
-	gate_settle(gate_of(timeout, offsetof(struct gate, linger)));
+	settle(gate_of(timeout, offsetof(struct gate, linger)));
 }
 
-static void linger_for(struct gate *gate, int64_t length_ns)
+static void linger(struct gate *gate)
 {
-	int64_t until_ns = now_ns() + length_ns;
 	gate->linger.fire = linger_over;
-	if (!gate->linger.active || gate->linger.due_ns < until_ns)
-		timeout_set(&gate->linger, until_ns);
+	timeout_set(&gate->linger, now_ns() + SYN_LIFE_NS);
 }
 
 /* What was open before the step that has just begun. */
@@ -131,7 +115,7 @@ static void treat_open(struct gate *gate)
 	enum gate_phase phase = current_step(gate)->phase;
 	for (int i = 0; listener_at(i); i++) {
 		struct listener *listener = listener_at(i);
-		if (listener->gate == gate && gate_step_is_over(script, listener))
+		if (listener->gate_port == gate->port && gate_step_is_over(script, listener))
 			listener_end(listener, phase);
 	}
 	bool keeps_counted = false;
@@ -181,10 +165,10 @@ static void step_over(struct timeout *timeout)
 {
 	struct gate *gate = gate_of(timeout, offsetof(struct gate, over));
 	move_on(gate, 0);
-	gate_settle(gate);
+	settle(gate);
 }
 
-void gate_counted_out(uint16_t port, uint8_t generation, int index)
+void gate_counted_out(uint16_t port, uint16_t generation, int index)
 {
 	int64_t at_ns = now_ns();
 	struct gate *gate = find_gate(port);
@@ -195,14 +179,12 @@ void gate_counted_out(uint16_t port, uint8_t generation, int index)
 		int past = gate->script.current;
 		gate->script.was_counted_out[past] = true;
 		if (gate->script.steps[past].phase == GATE_UNREACHABLE)
-			linger_for(gate, SYN_LIFE_NS);
-		if (gate->script.listeners[past]) {
+			linger(gate);
+		if (gate->script.listeners[past])
 			gate->script.listeners[past]->is_last_word = true;
-			linger_for(gate, HANDSHAKE_NS);
-		}
 		move_on(gate, at_ns);
 	}
-	gate_settle(gate);
+	settle(gate);
 }
 
 static const char *check_steps(const struct gate_step *steps, int count)
@@ -218,17 +200,27 @@ static const char *check_steps(const struct gate_step *steps, int count)
 	return NULL;
 }
 
-static const char *open_script(
-    struct gate *gate, struct script *script, const struct gate_step *steps, int count)
+/* Those of this script, or of all others for the port. */
+static void close_listeners(uint16_t port, uint16_t generation, bool others)
 {
-	*script = (struct script){ .count = count, .generation = (uint8_t)(gate->script.generation + 1) };
+	for (int i = 0; listener_at(i); i++) {
+		struct listener *listener = listener_at(i);
+		if (listener->gate_port == port && (listener->generation != generation) == others)
+			listener_close(listener);
+	}
+}
+
+static const char *open_script(uint16_t port, struct script *script, const struct gate_step *steps, int count)
+{
+	static uint16_t generation;
+	*script = (struct script){ .count = count, .generation = ++generation };
 	memcpy(script->steps, steps, (size_t)count * sizeof(*steps));
 	for (int i = 0; i < count; i++) {
 		if (!gate_phase_listens(steps[i].phase))
 			continue;
-		script->listeners[i] = listener_open(gate, &steps[i], script->generation, i);
+		script->listeners[i] = listener_open(port, &steps[i], script->generation, i);
 		if (!script->listeners[i]) {
-			close_listeners(gate, script->generation, false);
+			close_listeners(port, script->generation, false);
 			return "no socket for the phase's listener: too many open files or listeners";
 		}
 	}
@@ -242,27 +234,25 @@ const char *gate_script(uint16_t port, const struct gate_step *steps, int count)
 	if (failure)
 		return failure;
 	struct gate *gate = find_gate(port);
-	if (!gate && count == 1 && steps[0].phase == GATE_READY)
-		return NULL; /* as it is */
 	if (!gate && !(gate = free_gate()))
 		return "16 ports have a gate already; make one of them ready first";
 	if (gate_bell_open() < 0)
 		return "no netlink socket for the kernel's notices";
 	gate->port = port;
-	failure = open_script(gate, &script, steps, count);
+	failure = open_script(port, &script, steps, count);
 	if (failure)
 		return failure;
 	if (gate_rules_set(gate, &script, RULES_NEW_SCRIPT) < 0) {
 		failure = rules_failure();
-		close_listeners(gate, script.generation, false);
+		close_listeners(port, script.generation, false);
 		return failure;
 	}
 	gate->is_used = true;
 	gate->script = script;
 	timeout_cancel(&gate->linger);
 	begin_step(gate);
-	close_listeners(gate, script.generation, true);
-	gate_settle(gate);
+	close_listeners(port, script.generation, true);
+	settle(gate);
 	return NULL;
 }
 
@@ -310,5 +300,7 @@ void gate_close_all(void)
 		if (gates[i].is_used)
 			remove_gate(&gates[i]);
 	}
+	for (int i = 0; listener_at(i); i++)
+		listener_drop(listener_at(i));
 	ignored_count = 0;
 }

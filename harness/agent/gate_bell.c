@@ -33,7 +33,7 @@ static char *put_number(char *place, unsigned number)
 	return place;
 }
 
-void gate_bell_name(char ret_name[static BELL_NAME_BYTES], uint8_t generation, int index)
+void gate_bell_name(char ret_name[static BELL_NAME_BYTES], uint16_t generation, int index)
 {
 	memcpy(ret_name, BELL_PREFIX, sizeof(BELL_PREFIX) - 1);
 	char *place = put_number(ret_name + sizeof(BELL_PREFIX) - 1, generation);
@@ -96,11 +96,11 @@ static void object_seen(const struct object *object)
 		return;
 	int port = take_number(&port_text);
 	int generation = take_number(&rest);
-	if (*rest++ != '-' || generation < 0 || generation > UINT8_MAX || port < 0 || port > UINT16_MAX)
+	if (*rest++ != '-' || generation < 0 || generation > UINT16_MAX || port < 0 || port > UINT16_MAX)
 		return;
 	int index = take_number(&rest);
 	if (index >= 0)
-		gate_counted_out((uint16_t)port, (uint8_t)generation, index);
+		gate_counted_out((uint16_t)port, (uint16_t)generation, index);
 }
 
 static void read_object(const struct nlmsghdr *header)

@@ -1,9 +1,10 @@
-/* The agent's own end of a phase: where the kernel redirects connections to, and who takes them in. */
+/* The agent's own end of a phase: where the kernel hands connections over to, and who takes them in. */
 #include "agent/gate_private.h"
 #include "agent/output.h"
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -11,8 +12,8 @@
 /* Of all gates' present scripts, and of past ones that have connections left. */
 #define LISTENERS_MAX (2 * GATES_MAX * GATE_STEPS_MAX)
 #define BACKLOG 4096
-/* linux/netfilter_ipv4.h and ip6_tables.h: the address before the redirection. */
-#define ORIGINAL_DESTINATION 80
+/* How long the handshake of the connection that was counted last may take. */
+#define HANDSHAKE_NS INT64_C(1000000000)
 
 static struct listener listeners[LISTENERS_MAX];
 static int listeners_used; /* no listener at or behind this one was ever used */
@@ -25,14 +26,6 @@ struct listener *listener_at(int n)
 	return n < listeners_used ? &listeners[n] : NULL;
 }
 
-int gate_live(const struct gate *gate)
-{
-	int live = 0;
-	for (int i = 0; i < listeners_used; i++)
-		live += listeners[i].gate == gate ? listeners[i].live : 0;
-	return live;
-}
-
 void close_with_reset(int fd)
 {
 	struct linger abort = { .l_onoff = 1 };
@@ -43,7 +36,7 @@ void close_with_reset(int fd)
 static struct listener *free_listener(void)
 {
 	for (int i = 0; i < LISTENERS_MAX; i++) {
-		if (listeners[i].gate)
+		if (listeners[i].gate_port)
 			continue;
 		if (i >= listeners_used)
 			listeners_used = i + 1;
@@ -71,54 +64,35 @@ static void raise_descriptors(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* One socket for both families; for IPv4 alone where there is no IPv6. */
-static int listen_anywhere(uint16_t *ret_port)
+/* What is handed over is for the server's port, not for this socket's: only a transparent one takes that. Its
+ * connections inherit the mark. */
+static int listen_on(int family, uint32_t mark, uint16_t *ret_port)
 {
-	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_ANY_INIT };
-	struct sockaddr_in four = { .sin_family = AF_INET };
-	int both = 0;
-	socklen_t length = sizeof(six);
-	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &both, sizeof(both)) < 0 ||
-			   bind(fd, (struct sockaddr *)&six, sizeof(six)) < 0)) {
-		close(fd);
-		fd = -1;
-	}
-	if (fd < 0) {
-		fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-		if (fd >= 0 && bind(fd, (struct sockaddr *)&four, sizeof(four)) < 0) {
-			close(fd);
-			return -1;
-		}
-	}
+	struct sockaddr_in6 any = { .sin6_family = (sa_family_t)family }; /* all zero for IPv4 as well */
+	socklen_t length = family == AF_INET6 ? sizeof(any) : sizeof(struct sockaddr_in);
+	int yes = 1, no = 0;
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
-	if (listen(fd, BACKLOG) < 0 || getsockname(fd, (struct sockaddr *)&six, &length) < 0) {
-		close(fd);
-		return -1;
+	bool is_listening =
+	    (family == AF_INET || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no)) == 0) &&
+	    setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &yes, sizeof(yes)) == 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) == 0 &&
+	    bind(fd, (struct sockaddr *)&any, length) == 0 && listen(fd, BACKLOG) == 0 &&
+	    getsockname(fd, (struct sockaddr *)&any, &length) == 0;
+	if (is_listening) {
+		*ret_port = ntohs(any.sin6_port); /* at the same place for both families */
+		return fd;
 	}
-	*ret_port = ntohs(six.sin6_port); /* at the same place for both families */
-	return fd;
+	close(fd);
+	return -1;
 }
 
-static bool server_address(int fd, const struct listener *listener, struct sockaddr_storage *ret_server)
+/* One socket for both families; for IPv4 alone where there is no IPv6. */
+static int listen_anywhere(uint32_t mark, uint16_t *ret_port)
 {
-	socklen_t length = sizeof(*ret_server);
-	uint16_t port = htons(listener->gate->port);
-	if (getsockopt(fd, IPPROTO_IP, ORIGINAL_DESTINATION, ret_server, &length) == 0)
-		return true;
-	length = sizeof(*ret_server);
-	if (getsockopt(fd, IPPROTO_IPV6, ORIGINAL_DESTINATION, ret_server, &length) == 0)
-		return true;
-	/* The interface's own address, which the connection was redirected to, is as good. */
-	length = sizeof(*ret_server);
-	if (getsockname(fd, (struct sockaddr *)ret_server, &length) < 0)
-		return false;
-	if (ret_server->ss_family == AF_INET6)
-		((struct sockaddr_in6 *)ret_server)->sin6_port = port;
-	else
-		((struct sockaddr_in *)ret_server)->sin_port = port;
-	return true;
+	int fd = listen_on(AF_INET6, mark, ret_port);
+	return fd >= 0 ? fd : listen_on(AF_INET, mark, ret_port);
 }
 
 /* The phase was over before the connection got here. */
@@ -147,10 +121,8 @@ static void take_in(struct listener *listener, int fd)
 		close_with_reset(fd);
 		return;
 	}
-	struct sockaddr_storage server;
-	bool is_taken = listener->step.phase == GATE_SLOW
-			    ? server_address(fd, listener, &server) && relay_take(listener, fd, &server)
-			    : held_take(listener, fd);
+	bool is_taken =
+	    listener->step.phase == GATE_SLOW ? relay_take(listener, fd) : held_take(listener, fd);
 	if (!is_taken) {
 		close_with_reset(fd);
 		output_count_lost(1);
@@ -195,7 +167,19 @@ static void listener_ready(struct source *source, uint32_t events)
 	accept_all((struct listener *)source, ACCEPTED_AT_ONCE);
 }
 
-struct listener *listener_open(struct gate *gate, const struct gate_step *step, uint8_t generation, int index)
+static void free_if_unused(struct listener *listener)
+{
+	if (listener->source.fd < 0 && !listener->live)
+		listener->gate_port = 0;
+}
+
+static void closing_due(struct timeout *timeout)
+{
+	listener_close((struct listener *)(void *)((char *)timeout - offsetof(struct listener, closing)));
+}
+
+struct listener *listener_open(
+    uint16_t gate_port, const struct gate_step *step, uint16_t generation, int index)
 {
 	struct listener *listener = free_listener();
 	if (!listener)
@@ -204,41 +188,36 @@ struct listener *listener_open(struct gate *gate, const struct gate_step *step, 
 	open_spare();
 	*listener = (struct listener){ .step = *step, .generation = generation, .index = index };
 	listener->source.ready = listener_ready;
-	listener->source.fd = listen_anywhere(&listener->port);
+	listener->closing.fire = closing_due;
+	listener->source.fd = listen_anywhere(STEP_MARK_OF(generation, index), &listener->port);
 	if (listener->source.fd < 0)
 		return NULL;
 	if (reactor_add(&listener->source, EPOLLIN) < 0) {
 		close(listener->source.fd);
 		return NULL;
 	}
-	listener->gate = gate;
+	listener->gate_port = gate_port;
 	return listener;
-}
-
-static void free_if_unused(struct listener *listener)
-{
-	if (listener->source.fd < 0 && !listener->live)
-		listener->gate = NULL;
-}
-
-void listener_drain(struct listener *listener)
-{
-	if (listener->source.fd < 0)
-		return;
-	listener->live++; /* it must last, and its gate too, whatever ends meanwhile */
-	accept_all(listener, BACKLOG);
-	listener->live--;
 }
 
 void listener_close(struct listener *listener)
 {
-	if (!listener->gate || listener->source.fd < 0)
+	if (!listener->gate_port || listener->source.fd < 0)
 		return;
-	listener_drain(listener);
+	timeout_cancel(&listener->closing);
+	listener->live++; /* it must last, whatever ends meanwhile */
+	accept_all(listener, BACKLOG);
+	listener->live--;
 	reactor_remove(&listener->source);
 	close(listener->source.fd);
 	listener->source.fd = -1;
 	free_if_unused(listener);
+}
+
+void listener_close_later(struct listener *listener)
+{
+	if (listener->gate_port && listener->source.fd >= 0 && !listener->closing.active)
+		timeout_set(&listener->closing, now_ns() + HANDSHAKE_NS);
 }
 
 void listener_joined(struct listener *listener)
@@ -249,10 +228,8 @@ void listener_joined(struct listener *listener)
 
 void listener_left(struct listener *listener)
 {
-	struct gate *gate = listener->gate;
 	listener->live--;
 	free_if_unused(listener);
-	gate_settle(gate);
 }
 
 void listener_end(struct listener *listener, enum gate_phase next)
@@ -287,12 +264,10 @@ void listener_end(struct listener *listener, enum gate_phase next)
 
 void listener_drop(struct listener *listener)
 {
-	if (!listener->gate)
+	if (!listener->gate_port)
 		return;
-	listener_close(listener);
-	if (!listener->gate)
-		return; /* it had no connections */
 	listener->live++;
+	listener_close(listener);
 	if (listener->step.phase == GATE_SLOW)
 		relay_reset(listener);
 	else

@@ -20,21 +20,26 @@
 #define RELAYS_MAX 256
 #define IGNORED_MAX 16
 
-struct gate;
+/* What tells the packets and sockets of a script's step from all others. */
+#define STEP_MARK 0x67000000u
+#define STEP_MARK_MASK 0xff000000u
+#define STEP_MARK_OF(generation, index) (STEP_MARK | (uint32_t)(generation) << 8 | (uint32_t)(index))
 
-/* Where the connections of one step end up that the agent answers itself. It outlives its step, and its
- * script, as long as one of its connections does. */
+/* Where the connections of one step end up that the agent answers itself. The kernel hands their SYNs over to
+ * it as they are (a transparent socket), so that there is no NAT that would have to go on as long as they do:
+ * a listener outlives its step, its script and all rules as long as one of its connections does. */
 struct listener {
 	struct source source; /* fd -1: closed */
-	struct gate *gate;    /* NULL: this one is free */
+	uint16_t gate_port;   /* 0: this one is free */
 	struct gate_step step;
-	uint16_t port;      /* where the kernel redirects to */
-	uint8_t generation; /* of the script it belongs to */
-	int index;          /* of its step */
-	bool is_over;       /* its phase has ended, for its connections too */
-	bool is_last_word;  /* its step has counted all it was to: one answer each, then FIN */
-	int live;           /* connections */
-	uint64_t taken;     /* so far */
+	uint16_t port;       /* where it listens itself */
+	uint16_t generation; /* of the script it belongs to */
+	int index;           /* of its step */
+	bool is_over;        /* its phase has ended, for its connections too */
+	bool is_last_word;   /* its step has counted all it was to: one answer each, then FIN */
+	int live;            /* connections */
+	uint64_t taken;      /* so far */
+	struct timeout closing;
 };
 
 struct script {
@@ -42,7 +47,7 @@ struct script {
 	struct listener *listeners[GATE_STEPS_MAX]; /* NULL where the step needs none */
 	bool was_counted_out[GATE_STEPS_MAX];       /* ended because `attempts` connections had met it */
 	int count, current;
-	uint8_t generation; /* tells its marks and objects from those of the one before */
+	uint16_t generation; /* no other script has it */
 };
 
 struct gate {
@@ -50,7 +55,7 @@ struct gate {
 	bool is_used;
 	struct script script;
 	struct timeout over;   /* the current step's `for` */
-	struct timeout linger; /* until when the rules are needed at the longest */
+	struct timeout linger; /* SYNs that were dropped may come again until then */
 };
 
 /* ---- gate_rules.c: the table of a port ---- */
@@ -72,24 +77,22 @@ bool gate_phase_silences(enum gate_phase phase);
 
 /* ---- gate_bell.c: the kernel's notices that a step has met as many as it was to ---- */
 int gate_bell_open(void); /* 0, or -1 with errno */
-#define BELL_NAME_BYTES 16
-void gate_bell_name(char ret_name[static BELL_NAME_BYTES], uint8_t generation, int index);
+#define BELL_NAME_BYTES 20
+void gate_bell_name(char ret_name[static BELL_NAME_BYTES], uint16_t generation, int index);
 #define GATE_TABLE_BYTES 24
 void gate_table_name(char ret_name[static GATE_TABLE_BYTES], uint16_t port);
 
 /* ---- gate.c ---- */
-void gate_counted_out(uint16_t port, uint8_t generation, int index);
-/* Removes the rules if nothing needs them any more. */
-void gate_settle(struct gate *gate);
+void gate_counted_out(uint16_t port, uint16_t generation, int index);
 const struct sockaddr_storage *gate_ignored(int *ret_count);
 
 /* ---- gate_listener.c ---- */
 struct listener *listener_open(
-    struct gate *gate, const struct gate_step *step, uint8_t generation, int index);
-/* Takes in who has connected already. */
-void listener_drain(struct listener *listener);
-/* The same, then takes in nobody any more. */
+    uint16_t gate_port, const struct gate_step *step, uint16_t generation, int index);
+/* Takes in who has connected already, then nobody any more. */
 void listener_close(struct listener *listener);
+/* The same, but when handshakes under way have had their time. */
+void listener_close_later(struct listener *listener);
 /* Closes it and resets all its connections. */
 void listener_drop(struct listener *listener);
 void listener_joined(struct listener *listener);
@@ -98,7 +101,6 @@ void listener_left(struct listener *listener); /* may free it */
 struct listener *listener_at(int n);
 /* Its phase is over because `next` has come. */
 void listener_end(struct listener *listener, enum gate_phase next);
-int gate_live(const struct gate *gate);
 /* Ends a connection with RST. */
 void close_with_reset(int fd);
 
@@ -109,12 +111,12 @@ void held_reset(struct listener *listener);
 void held_end(struct listener *listener);
 
 /* ---- slow.c ---- */
-bool relay_take(struct listener *listener, int fd, const struct sockaddr_storage *server);
+bool relay_take(struct listener *listener, int fd);
 void relay_reset(struct listener *listener);
 
 /* ---- socket_destroy.c ---- */
-/* Resets the connections of this port that come from outside of the namespace. 0; -1 with errno where the
- * kernel cannot do that. */
+/* Resets the connections of this port that come from outside of the namespace, but for the agent's own. 0; -1
+ * with errno where the kernel cannot do that. */
 int socket_destroy(uint16_t port);
 
 #endif

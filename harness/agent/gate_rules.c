@@ -3,9 +3,9 @@
  *
  *   arriving  every packet; a SYN for the port goes to `steps`
  *   steps     which step of the script does this connection meet? The first whose set has room
- *   meet-N    what step N does with it: drop it, or mark it for the chains below
- *   redirect  (NAT) to the agent's listener, by the mark
+ *   meet-N    what step N does with it: drop it, hand it over to the agent's listener, or mark it
  *   input     resets what is marked refused, and treats what was open before the phase
+ *   open      packets of connections, not SYNs: whose are left alone, and what the phase does to the others
  *   output    silences what was open before the phase
  *
  * Packets on loopback meet nothing: a health check inside of the container sees the real server.
@@ -16,12 +16,9 @@
 #include <netinet/in.h>
 #include <string.h>
 
-/* Behind connection tracking (-200), which the marks of connections need; before destination NAT (-100), and
- * before anybody else's. */
+/* Behind connection tracking (-200), which the marks of connections need. */
 #define PRIORITY_ARRIVING (-150)
-#define PRIORITY_REDIRECT (-110)
 #define PRIORITY_FILTER 0
-#define MARK 0x66740000u
 
 bool gate_phase_listens(enum gate_phase phase)
 {
@@ -60,7 +57,7 @@ bool gate_step_is_over(const struct script *script, const struct listener *liste
 
 static uint32_t mark_of(const struct script *script, int index)
 {
-	return MARK | (uint32_t)script->generation << 8 | (uint32_t)(index + 1);
+	return STEP_MARK_OF(script->generation, index);
 }
 
 /* "WORD-12" */
@@ -92,24 +89,13 @@ static struct name meeting(int index)
 	return numbered("meet-", index);
 }
 
-static bool needs_redirect(const struct gate *gate, const struct script *script)
-{
-	for (int i = 0; i < script->count; i++) {
-		if (script->listeners[i])
-			return true;
-	}
-	/* The kernel undoes the NAT of the connections there are only as long as there is a chain for it. */
-	return gate_live(gate) > 0;
-}
-
-static void add_objects(const struct nft *nft, const struct gate *gate, const struct script *script)
+static void add_objects(const struct nft *nft, const struct script *script)
 {
 	nft_chain_hooked(nft, "arriving", "filter", HOOK_PREROUTING, PRIORITY_ARRIVING);
-	if (needs_redirect(gate, script))
-		nft_chain_hooked(nft, "redirect", "nat", HOOK_PREROUTING, PRIORITY_REDIRECT);
 	nft_chain_hooked(nft, "input", "filter", HOOK_INPUT, PRIORITY_FILTER);
 	nft_chain_hooked(nft, "output", "filter", HOOK_OUTPUT, PRIORITY_FILTER);
 	nft_chain(nft, "steps");
+	nft_chain(nft, "open");
 	for (int i = 0; i < script->count; i++) {
 		nft_chain(nft, meeting(i).text);
 		if (!script->steps[i].attempts)
@@ -210,22 +196,17 @@ static void add_meeting(struct nft *nft, const struct script *script, int index)
 	}
 	if (phase == GATE_READY)
 		nft_set_connection_mark(nft, mark);
-	else
+	else if (phase == GATE_REFUSED)
 		nft_set_mark(nft, mark);
+	else
+		nft_hand_over(nft, script->listeners[index]->port);
 	accept_rule(nft);
-	if (phase == GATE_REFUSED) {
-		nft_rule(nft, "input");
-		nft_mark_is(nft, mark);
-		nft_reject(nft);
-		nft_rule_end(nft);
-	}
-	if (script->listeners[index]) {
-		nft_rule(nft, "redirect");
-		nft_mark_is(nft, mark);
-		nft_protocol(nft, IPPROTO_TCP);
-		nft_redirect(nft, script->listeners[index]->port);
-		nft_rule_end(nft);
-	}
+	if (phase != GATE_REFUSED)
+		return;
+	nft_rule(nft, "input");
+	nft_mark_is(nft, mark);
+	nft_reject(nft);
+	nft_rule_end(nft);
 }
 
 /* Connections that a later step lets through are not "open before", though the agent does not know yet that
@@ -242,60 +223,74 @@ static void spare_others(struct nft *nft, const struct script *script, const cha
 	}
 }
 
-static void silence(struct nft *nft, const char *chain, bool is_input, uint16_t port)
-{
-	nft_rule(nft, chain);
-	nft_protocol(nft, IPPROTO_TCP);
-	if (is_input)
-		nft_port_to(nft, port);
-	else
-		nft_port_from(nft, port);
-	nft_verdict(nft, VERDICT_DROP, NULL);
-	nft_rule_end(nft);
-}
-
 /* Connections made through `slow` before work, as those to the server itself do. */
 static void silence_relays(struct nft *nft, const struct gate *gate, const struct script *script)
 {
 	for (int i = 0; listener_at(i); i++) {
 		const struct listener *listener = listener_at(i);
-		if (listener->gate != gate || listener->step.phase != GATE_SLOW ||
+		if (listener->gate_port != gate->port || listener->step.phase != GATE_SLOW ||
 		    !gate_step_is_over(script, listener))
 			continue;
-		silence(nft, "input", true, listener->port);
-		silence(nft, "output", false, listener->port);
+		uint32_t mark = STEP_MARK_OF(listener->generation, listener->index);
+		nft_rule(nft, "input");
+		nft_socket_mark_is(nft, mark);
+		nft_verdict(nft, VERDICT_DROP, NULL);
+		nft_rule_end(nft);
+		nft_rule(nft, "output");
+		nft_mark_is(nft, mark);
+		nft_verdict(nft, VERDICT_DROP, NULL);
+		nft_rule_end(nft);
 	}
+}
+
+static void silence_output(struct nft *nft, const struct gate *gate, const struct script *script)
+{
+	nft_rule(nft, "output");
+	nft_mark_is_like(nft, STEP_MARK, STEP_MARK_MASK); /* the agent's own */
+	accept_rule(nft);
+	spare_others(nft, script, "output");
+	nft_rule(nft, "output");
+	nft_protocol(nft, IPPROTO_TCP);
+	nft_port_from(nft, gate->port);
+	nft_verdict(nft, VERDICT_DROP, NULL);
+	nft_rule_end(nft);
 }
 
 static void treat_open(struct nft *nft, const struct gate *gate, const struct script *script)
 {
 	enum gate_phase phase = script->steps[script->current].phase;
-	if (!gate_phase_resets(phase) && !gate_phase_silences(phase))
+	bool is_silent = gate_phase_silences(phase);
+	if (!gate_phase_resets(phase) && !is_silent)
 		return;
-	spare_others(nft, script, "input");
-	/* SYNs have met their step. */
-	nft_rule(nft, "input");
-	nft_protocol(nft, IPPROTO_TCP);
-	nft_port_to(nft, gate->port);
-	nft_begins_connection(nft);
-	accept_rule(nft);
-	if (gate_phase_resets(phase)) {
-		/* Nearly all are reset already (socket_destroy); this is for one that was just being made,
-		 * and for kernels that cannot. */
-		nft_rule(nft, "input");
-		nft_protocol(nft, IPPROTO_TCP);
-		nft_port_to(nft, gate->port);
-		nft_reject(nft);
-		nft_rule_end(nft);
-		return;
-	}
-	silence(nft, "input", true, gate->port);
 	nft_rule(nft, "output");
 	nft_leaves_on_loopback(nft);
 	accept_rule(nft);
-	spare_others(nft, script, "output");
-	silence(nft, "output", false, gate->port);
-	silence_relays(nft, gate, script);
+	if (is_silent)
+		silence_relays(nft, gate, script);
+	if (is_silent)
+		silence_output(nft, gate, script);
+	nft_rule(nft, "input");
+	nft_protocol(nft, IPPROTO_TCP);
+	nft_port_to(nft, gate->port);
+	nft_verdict(nft, VERDICT_GOTO, "open");
+	nft_rule_end(nft);
+	/* SYNs have met their step. */
+	nft_rule(nft, "open");
+	nft_protocol(nft, IPPROTO_TCP);
+	nft_begins_connection(nft);
+	accept_rule(nft);
+	nft_rule(nft, "open");
+	nft_socket_is_transparent(nft); /* the agent's own */
+	accept_rule(nft);
+	spare_others(nft, script, "open");
+	/* Nearly all are reset already (socket_destroy): the rule is for one that was just being made, and
+	 * for kernels that cannot. */
+	nft_rule(nft, "open");
+	if (is_silent)
+		nft_verdict(nft, VERDICT_DROP, NULL);
+	else
+		nft_reject(nft);
+	nft_rule_end(nft);
 }
 
 int gate_rules_set(const struct gate *gate, const struct script *script, enum rules_scope scope)
@@ -307,7 +302,7 @@ int gate_rules_set(const struct gate *gate, const struct script *script, enum ru
 	batch_begin(&batch);
 	if (scope == RULES_NEW_SCRIPT) {
 		nft_table_anew(&nft);
-		add_objects(&nft, gate, script);
+		add_objects(&nft, script);
 	} else {
 		nft_rules_remove(&nft);
 	}

@@ -196,18 +196,24 @@ void nft_port_to(struct nft *nft, uint16_t port)
 	expect_port(nft, 2, port);
 }
 
-void nft_begins_connection(struct nft *nft)
+static void keep_bits(struct nft *nft, const void *mask, size_t length)
 {
-	static const uint8_t mask = FLAG_FIN | FLAG_SYN | FLAG_RST | FLAG_ACK, zero, syn = FLAG_SYN;
-	load_payload(nft, NFT_PAYLOAD_TRANSPORT_HEADER, 13, 1);
+	static const unsigned char zero[sizeof(uint32_t)];
 	struct expression bitwise = begin(nft, "bitwise");
 	batch_number(nft->batch, NFTA_BITWISE_SREG, NFT_REG_1);
 	batch_number(nft->batch, NFTA_BITWISE_DREG, NFT_REG_1);
-	batch_number(nft->batch, NFTA_BITWISE_LEN, 1);
-	add_value(nft, NFTA_BITWISE_MASK, &mask, 1);
-	add_value(nft, NFTA_BITWISE_XOR, &zero, 1);
+	batch_number(nft->batch, NFTA_BITWISE_LEN, (uint32_t)length);
+	add_value(nft, NFTA_BITWISE_MASK, mask, length);
+	add_value(nft, NFTA_BITWISE_XOR, zero, length);
 	end(nft, bitwise);
-	expect(nft, &syn, 1);
+}
+
+void nft_begins_connection(struct nft *nft)
+{
+	static const uint8_t mask = FLAG_FIN | FLAG_SYN | FLAG_RST | FLAG_ACK, syn = FLAG_SYN;
+	load_payload(nft, NFT_PAYLOAD_TRANSPORT_HEADER, 13, 1);
+	keep_bits(nft, &mask, sizeof(mask));
+	expect(nft, &syn, sizeof(syn));
 }
 
 void nft_comes_from(struct nft *nft, const struct sockaddr_storage *address)
@@ -229,6 +235,33 @@ void nft_mark_is(struct nft *nft, uint32_t mark)
 {
 	load_meta(nft, NFT_META_MARK);
 	expect(nft, &mark, sizeof(mark));
+}
+
+void nft_mark_is_like(struct nft *nft, uint32_t mark, uint32_t mask)
+{
+	load_meta(nft, NFT_META_MARK);
+	keep_bits(nft, &mask, sizeof(mask));
+	expect(nft, &mark, sizeof(mark));
+}
+
+static void load_socket(struct nft *nft, uint32_t key)
+{
+	struct expression socket = begin(nft, "socket");
+	batch_number(nft->batch, NFTA_SOCKET_KEY, key);
+	batch_number(nft->batch, NFTA_SOCKET_DREG, NFT_REG_1);
+	end(nft, socket);
+}
+
+void nft_socket_mark_is(struct nft *nft, uint32_t mark)
+{
+	load_socket(nft, NFT_SOCKET_MARK);
+	expect(nft, &mark, sizeof(mark));
+}
+
+void nft_socket_is_transparent(struct nft *nft)
+{
+	load_socket(nft, NFT_SOCKET_TRANSPARENT);
+	expect(nft, &(uint8_t){ 1 }, sizeof(uint8_t));
 }
 
 void nft_connection_mark_is(struct nft *nft, uint32_t mark)
@@ -295,6 +328,15 @@ void nft_reject(struct nft *nft)
 	struct expression reject = begin(nft, "reject");
 	batch_number(nft->batch, NFTA_REJECT_TYPE, NFT_REJECT_TCP_RST);
 	end(nft, reject);
+}
+
+void nft_hand_over(struct nft *nft, uint16_t port)
+{
+	load_value(nft, &(uint16_t){ htons(port) }, sizeof(port));
+	struct expression proxy = begin(nft, "tproxy");
+	batch_number(nft->batch, NFTA_TPROXY_FAMILY, 0); /* both */
+	batch_number(nft->batch, NFTA_TPROXY_REG_PORT, NFT_REG_1);
+	end(nft, proxy);
 }
 
 void nft_redirect(struct nft *nft, uint16_t port)

@@ -45,6 +45,10 @@ void nft_port_to(struct nft *nft, uint16_t port);
 void nft_begins_connection(struct nft *nft); /* SYN without ACK, FIN or RST */
 void nft_comes_from(struct nft *nft, const struct sockaddr_storage *address);
 void nft_mark_is(struct nft *nft, uint32_t mark);
+void nft_mark_is_like(struct nft *nft, uint32_t mark, uint32_t mask);
+/* The packet is for a socket of that mark; for one that is transparent, connections being made included. */
+void nft_socket_mark_is(struct nft *nft, uint32_t mark);
+void nft_socket_is_transparent(struct nft *nft);
 void nft_connection_mark_is(struct nft *nft, uint32_t mark);
 /* Both match when the packet's connection is in the set; the second puts it there, and does not match when
  * the set is full and it is not in it. A connection is its ports and the sequence number of its SYN: the same
@@ -56,6 +60,8 @@ void nft_ring(struct nft *nft, const char *bell);
 void nft_set_mark(struct nft *nft, uint32_t mark);
 void nft_set_connection_mark(struct nft *nft, uint32_t mark);
 void nft_reject(struct nft *nft); /* with a TCP reset */
+/* The packet is taken by the transparent socket that listens on this port, as it is: no NAT. */
+void nft_hand_over(struct nft *nft, uint16_t port);
 void nft_redirect(struct nft *nft, uint16_t port);
 void nft_verdict(struct nft *nft, enum nft_verdict verdict, const char *chain); /* NULL but for JUMP, GOTO */
 

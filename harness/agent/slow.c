@@ -1,5 +1,5 @@
 /*
- * The relay of the phase `slow`: between the client, redirected to the agent, and the real server, dialled
+ * The relay of the phase `slow`: between the client, handed over to the agent, and the real server, dialled
  * from inside of the namespace (past the gate). What the server sends is late by the latency, so that an
  * answer, or a round trip, takes so much longer; the bandwidth and the late FIN are for each way.
  */
@@ -196,17 +196,20 @@ static void send_at_once(int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
 }
 
-static int dial(const struct sockaddr_storage *server)
+/* The address the client has dialled: the server's own. */
+static int dial(int client_fd)
 {
 	uint32_t mark = AGENT_MARK;
-	int fd = socket(server->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct sockaddr_storage server;
+	socklen_t length = sizeof(server);
+	if (getsockname(client_fd, (struct sockaddr *)&server, &length) < 0)
+		return -1;
+	int fd = socket(server.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
 	(void)setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)); /* the tap leaves it out */
 	send_at_once(fd);
-	socklen_t length =
-	    server->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-	if (connect(fd, (const struct sockaddr *)server, length) == 0 || errno == EINPROGRESS)
+	if (connect(fd, (const struct sockaddr *)&server, length) == 0 || errno == EINPROGRESS)
 		return fd;
 	close(fd);
 	return -1;
@@ -224,12 +227,12 @@ static void init_ways(struct relay *relay)
 	way_init(&relay->ways[SERVER], &answer, step->seed + relay->listener->taken * 0x2545f4914f6cdd1d);
 }
 
-bool relay_take(struct listener *listener, int fd, const struct sockaddr_storage *server)
+bool relay_take(struct listener *listener, int fd)
 {
 	struct relay *relay = free_relay();
 	if (!relay)
 		return false;
-	int server_fd = dial(server);
+	int server_fd = dial(fd);
 	if (server_fd < 0)
 		return false;
 	send_at_once(fd);

@@ -43,6 +43,22 @@ static bool is_inside(const struct inet_diag_msg *socket)
 	       memcmp(socket->id.idiag_src, socket->id.idiag_dst, length) == 0;
 }
 
+/* A listener of the agent stands in for the server: its connections have the server's port. */
+static bool is_own(const struct nlmsghdr *header)
+{
+	const unsigned char *end = (const unsigned char *)header + header->nlmsg_len;
+	const unsigned char *rest =
+	    (const unsigned char *)header + NLMSG_LENGTH(sizeof(struct inet_diag_msg));
+	const struct nlattr *attribute;
+	uint32_t mark = 0;
+	while ((attribute = netlink_next(&rest, end))) {
+		if (attribute->nla_type == INET_DIAG_MARK &&
+		    attribute->nla_len == sizeof(*attribute) + sizeof(mark))
+			memcpy(&mark, attribute + 1, sizeof(mark));
+	}
+	return (mark & STEP_MARK_MASK) == STEP_MARK;
+}
+
 /* 1 when it was destroyed, 0 when it was gone already, -1 with errno. */
 static int destroy(int fd, const struct inet_diag_msg *socket)
 {
@@ -84,7 +100,7 @@ static int destroy_listed(struct sweep *sweep, const unsigned char *bytes, size_
 		}
 		const struct inet_diag_msg *socket = NLMSG_DATA(header);
 		if (header->nlmsg_len >= NLMSG_LENGTH(sizeof(*socket)) &&
-		    socket->id.idiag_sport == htons(sweep->port) && !is_inside(socket)) {
+		    socket->id.idiag_sport == htons(sweep->port) && !is_inside(socket) && !is_own(header)) {
 			int outcome = destroy(sweep->destroy_fd, socket);
 			if (outcome < 0)
 				return -1;
