@@ -5,7 +5,7 @@
 set(AGENT_FOLDER ${CMAKE_BINARY_DIR}/agent)
 set(AGENT_BYTES_MAX 150000)
 set(AGENT_FLAGS -std=gnu17 -Os -D_GNU_SOURCE -I${PROJECT_SOURCE_DIR}/harness -ffunction-sections -fdata-sections
-  -fno-asynchronous-unwind-tables -fstack-protector-strong)
+  -fno-asynchronous-unwind-tables -fno-unwind-tables -fstack-protector-strong)
 get_target_property(AGENT_WARNINGS warnings INTERFACE_COMPILE_OPTIONS)
 set(AGENT_MUSL_CROSS ${PROJECT_SOURCE_DIR}/build/musl CACHE PATH
   "Where tools/packages.sh unpacks musl-dev of another architecture: ARCHITECTURE/usr/…")
@@ -93,7 +93,9 @@ function(add_agent_binary architecture)
     list(APPEND objects ${object})
   endforeach()
   add_custom_command(OUTPUT ${binary}
-    COMMAND ${AGENT_LINK_BEFORE_${architecture}} -static -s -Wl,--gc-sections -Wl,-z,noexecstack -o ${binary} ${objects}
+    COMMAND ${AGENT_LINK_BEFORE_${architecture}} -static -s -Wl,--gc-sections -Wl,-z,noexecstack
+      # Nothing makes relocations read-only in a static program, and aligning them to a page of 64 KiB fills the file.
+      -Wl,-z,norelro -Wl,-z,noseparate-code -Wl,--build-id=none -o ${binary} ${objects}
       ${AGENT_LINK_AFTER_${architecture}}
     DEPENDS ${objects} COMMENT "Agent for ${architecture}" VERBATIM)
   add_custom_target(agent_binary_${architecture} ALL DEPENDS ${binary})

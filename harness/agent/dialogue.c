@@ -4,6 +4,7 @@
 #include "agent/lateness.h"
 #include "agent/output.h"
 #include "agent/reactor.h"
+#include "agent/rooms.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -62,12 +63,14 @@ static const char *carry_out(const struct command *command)
 	return "expected a command"; /* the parser makes no other */
 }
 
+/* Promises that everything stamped earlier has been told. */
 static void reply_ok(int64_t number)
 {
 	struct line line = { 0 };
 	line_text(&line, "ok");
 	line_number(&line, number);
 	line_number(&line, now_ns());
+	socket_notices_catch_up();
 	line_send_reply(&line);
 }
 

@@ -63,6 +63,17 @@ const char *socket_notices_begin(void)
 	return note("socket notices begin\n");
 }
 
+static bool has_seen; /* something that was not told yet */
+
+void socket_notices_catch_up(void)
+{
+	struct line line = { 0 };
+	line_text(&line, "seen");
+	if (has_seen)
+		line_send(&line);
+	has_seen = false;
+}
+
 const char *gate_script(uint16_t port, const struct gate_step *steps, int count)
 {
 	return note("gate %d %d %d\n", port, steps[0].phase, count);
@@ -171,6 +182,17 @@ static void test_every_command(void **state)
 	    "tap begins\nignore %d\ngate 80 %d 2\n",
 	    AF_INET, RESOLVE_LATE, AF_INET6, PROTOCOL_REDIS, AF_INET, GATE_HUNG);
 	assert_string_equal(asked, expected);
+}
+
+/* What was seen before the reply's time comes before the reply. */
+static void test_order(void **state)
+{
+	(void)state;
+	has_seen = true;
+	type("1 ping\n2 ping\n");
+	end_input();
+	run();
+	assert_string_equal(reader.bytes, "seen\nok 1\nok 2\n");
 }
 
 static void test_errors(void **state)
@@ -282,6 +304,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_every_command, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_order, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_errors, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_long_lines, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_pieces, set_up, tear_down),

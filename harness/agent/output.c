@@ -60,7 +60,7 @@ void line_word(struct line *line, const char *text)
 
 #define NUMBER_BYTES 20 /* of INT64_MIN, sign included */
 
-static size_t write_number(int64_t number, char bytes[static NUMBER_BYTES])
+static size_t write_number(int64_t number, char *bytes)
 {
 	char digits[NUMBER_BYTES];
 	size_t count = 0, length = 0;
@@ -99,7 +99,7 @@ void line_escaped(struct line *line, const void *bytes, size_t length)
 	}
 }
 
-#define PLACE_BYTES (INET6_ADDRSTRLEN + 9) /* "[address]:65535" */
+#define PLACE_BYTES INET6_ADDRSTRLEN
 
 /* A socket for both families has IPv4 peers as ::ffff:192.0.2.1, while the wire has them as 192.0.2.1: the
  * same end has to be written the same way. */
@@ -109,19 +109,77 @@ static bool is_mapped(const struct sockaddr_storage *address)
 	       IN6_IS_ADDR_V4MAPPED(&((const struct sockaddr_in6 *)address)->sin6_addr);
 }
 
+static size_t write_four(const uint8_t four[4], char *bytes)
+{
+	size_t length = 0;
+	for (int i = 0; i < 4; i++) {
+		if (i)
+			bytes[length++] = '.';
+		length += write_number(four[i], bytes + length);
+	}
+	return length;
+}
+
+#define GROUPS 8 /* of an IPv6 address */
+
+/* The longest run of zero groups, the first of equals: "::" stands for it (RFC 5952). */
+static int find_zeros(const uint16_t groups[GROUPS], int *ret_count)
+{
+	int start = -1;
+	*ret_count = 1; /* a single one is written as it is */
+	for (int i = 0, count = 0; i < GROUPS; i++) {
+		count = groups[i] ? 0 : count + 1;
+		if (count > *ret_count) {
+			*ret_count = count;
+			start = i + 1 - count;
+		}
+	}
+	return start;
+}
+
+static size_t write_group(uint16_t group, char *bytes)
+{
+	size_t length = 0;
+	for (int shift = 12; shift >= 0; shift -= 4) {
+		if (length || group >> shift || !shift)
+			bytes[length++] = "0123456789abcdef"[group >> shift & 15];
+	}
+	return length;
+}
+
+/* As inet_ntop() does it; that of the C library brings all of printf() with it. */
+static size_t write_six(const struct in6_addr *six, char *bytes)
+{
+	uint16_t groups[GROUPS];
+	size_t length = 0;
+	for (int i = 0; i < GROUPS; i++)
+		groups[i] = (uint16_t)(six->s6_addr[2 * i] << 8 | six->s6_addr[2 * i + 1]);
+	int count, start = find_zeros(groups, &count);
+	for (int i = 0; i < GROUPS; i++) {
+		if (i == start) {
+			bytes[length++] = ':';
+			i += count - 1;
+			if (i == GROUPS - 1)
+				bytes[length++] = ':';
+			continue;
+		}
+		if (i)
+			bytes[length++] = ':';
+		length += write_group(groups[i], bytes + length);
+	}
+	return length;
+}
+
 static size_t write_host(const struct sockaddr_storage *address, char bytes[static PLACE_BYTES])
 {
-	const void *place = &((const struct sockaddr_in *)address)->sin_addr;
-	int family = AF_INET;
-	if (address->ss_family == AF_INET6) {
-		const struct in6_addr *six = &((const struct sockaddr_in6 *)address)->sin6_addr;
-		family = is_mapped(address) ? AF_INET : AF_INET6;
-		place = is_mapped(address) ? six->s6_addr + 12 : six->s6_addr;
-	} else if (address->ss_family != AF_INET) {
-		bytes[0] = '-';
-		return 1;
-	}
-	return inet_ntop(family, place, bytes, INET6_ADDRSTRLEN) ? strlen(bytes) : 0;
+	if (address->ss_family == AF_INET)
+		return write_four((const uint8_t *)&((const struct sockaddr_in *)address)->sin_addr, bytes);
+	if (is_mapped(address))
+		return write_four(((const struct sockaddr_in6 *)address)->sin6_addr.s6_addr + 12, bytes);
+	if (address->ss_family == AF_INET6)
+		return write_six(&((const struct sockaddr_in6 *)address)->sin6_addr, bytes);
+	bytes[0] = '-';
+	return 1;
 }
 
 static uint16_t port_of(const struct sockaddr_storage *address)
@@ -138,7 +196,7 @@ void line_host(struct line *line, const struct sockaddr_storage *address)
 
 void line_address(struct line *line, const struct sockaddr_storage *address)
 {
-	char bytes[PLACE_BYTES + NUMBER_BYTES];
+	char bytes[PLACE_BYTES + sizeof("[]:") + NUMBER_BYTES];
 	bool is_bracketed = address->ss_family == AF_INET6 && !is_mapped(address);
 	size_t length = 0;
 	if (is_bracketed)

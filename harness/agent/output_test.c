@@ -70,6 +70,25 @@ static void test_addresses(void **state)
 			   " 192.0.2.1 2001:db8:1:2:3:4:5:6 192.0.2.1");
 }
 
+/* Every pattern of zero groups is written as the C library writes it. */
+static void test_zero_groups(void **state)
+{
+	(void)state;
+	static const uint16_t values[] = { 0x1, 0xa0, 0xf00, 0xabcd };
+	for (unsigned int pattern = 0; pattern < 256; pattern++) {
+		struct sockaddr_storage address = address_of(AF_INET6, "::", 0);
+		struct in6_addr *six = &((struct sockaddr_in6 *)&address)->sin6_addr;
+		for (unsigned int i = 0; i < 8; i++)
+			six->s6_addr16[i] = htons(pattern >> i & 1 ? values[(pattern + i) % 4] : 0);
+		char expected[INET6_ADDRSTRLEN + 1] = " ";
+		assert_non_null(inet_ntop(AF_INET6, six, expected + 1, INET6_ADDRSTRLEN));
+		struct line line = { 0 };
+		line_host(&line, &address);
+		if (!strchr(expected, '.')) /* ::1.2.3.4, which nobody has used since 2006 (RFC 4291) */
+			expect_line(&line, expected);
+	}
+}
+
 /* A field is whole or missing, an escape is whole, and there is always room for the newline. */
 static void test_cut(void **state)
 {
@@ -256,6 +275,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_zero_groups),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test_setup_teardown(test_stalled_reader, open_pipe, close_pipe),
 		cmocka_unit_test_setup_teardown(test_reserve, open_pipe, close_pipe),

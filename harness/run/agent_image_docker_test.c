@@ -100,13 +100,15 @@ static char *engine_architecture(struct fixture *fixture)
 	return xstrdup(json_string_value(json_object_get(version, "Arch")));
 }
 
-static void run_agent(const char *reference, const char *commands, struct buf *ret_said)
+/* With exactly what a sandbox gets. The words of the shell before `docker run`, its options, and those after.
+ */
+static void run_agent(
+    const char *reference, const char *before, const char *options, const char *after, struct buf *ret_said)
 {
 	char *command OWNED = xasprintf(
-	    "printf '%s' | timeout 60 docker run --rm -i --label dev=agent --read-only --cap-drop ALL "
-	    "--cap-add NET_ADMIN --cap-add NET_RAW --security-opt no-new-privileges "
-	    "--memory 32m --network none %s 2>&1",
-	    commands, reference);
+	    "%s timeout 60 docker run -i %s --label dev=agent --read-only --cap-drop ALL --cap-add NET_ADMIN "
+	    "--cap-add NET_RAW --security-opt no-new-privileges --memory 32m --network none %s %s 2>&1",
+	    before, options, reference, after);
 	FILE *output = popen(command, "r"); /* NOLINT(cert-env33-c): a command of this file */
 	assert_non_null(output);
 	char line[2048];
@@ -123,7 +125,7 @@ static void test_run(void **state)
 	bool is_ours;
 	load(fixture, architecture, &reference, &is_ours);
 	struct buf said CLEANUP(buf_release) = { 0 };
-	run_agent(reference, "7 ping\\n8 nonsense\\n9 quit\\n", &said);
+	run_agent(reference, "printf '7 ping\\n8 nonsense\\n9 quit\\n' |", "--rm", "", &said);
 	if (is_ours)
 		must(fixture, engine_image_remove, reference);
 	char hello[64], boot[64];
@@ -139,6 +141,26 @@ static void test_run(void **state)
 	assert_non_null(strstr(buf_string(&said), "error 8 field 2: expected ping, "));
 }
 
+/* As process 1 it gets only the signals it asks for: without, the engine would have to kill it (137). */
+static void test_stop(void **state)
+{
+	struct fixture *fixture = *state;
+	char *architecture OWNED = engine_architecture(fixture);
+	char *reference OWNED = NULL;
+	bool is_ours;
+	load(fixture, architecture, &reference, &is_ours);
+	struct buf said CLEANUP(buf_release) = { 0 };
+	run_agent(reference, "id=$(", "-d",
+	    ") && docker logs --follow $id | { read -r hello && echo \"$hello\" && docker stop -t 50 $id "
+	    ">/dev/null; } && docker inspect --format 'exit code {{.State.ExitCode}}' $id; "
+	    "docker rm -f $id >/dev/null",
+	    &said);
+	if (is_ours)
+		must(fixture, engine_image_remove, reference);
+	assert_ptr_equal(strstr(buf_string(&said), "hello 1 "), buf_string(&said));
+	assert_non_null(strstr(buf_string(&said), "\nexit code 0\n"));
+}
+
 int main(void)
 {
 	if (system("command -v docker >/dev/null") != 0) { /* NOLINT(cert-env33-c): a command of this file */
@@ -148,6 +170,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_load),
 		cmocka_unit_test(test_run),
+		cmocka_unit_test(test_stop),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
