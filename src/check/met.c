@@ -171,8 +171,9 @@ static size_t find_in_phase(
 	for (size_t i = 0; i < series->count; i++) {
 		const struct event *event = series_event(index, series, i);
 		bool is_attempt = event->kind == EVENT_ATTEMPT;
-		if (is_attempt && event->to_ns >= in.low && event->from_ns <= in.high &&
-		    meets(index, meeting, event))
+		if (event->from_ns > in.high)
+			break;
+		if (is_attempt && event->to_ns >= in.low && meets(index, meeting, event))
 			return series->items[i];
 		if (event->to_ns > in.low)
 			continue;

@@ -34,6 +34,7 @@ static void test_throughput(void **state)
 	struct err err = ERR_INIT;
 	trace_generate(&text, wanted ? strtoul(wanted, NULL, 10) : 20000);
 	struct plan *plan = test_plan(EXPECTATIONS);
+	plan->watches[plan_find_watch(plan, "dial")].from_log = false; /* as the generator has it */
 	double start = seconds();
 	struct trace *trace = trace_read(text.bytes, text.length, "generated", &err);
 	double read = seconds();
@@ -43,7 +44,8 @@ static void test_throughput(void **state)
 	assert_sound(judgement, trace);
 	for (size_t i = 0; i < judgement->finding_count; i++)
 		if (judgement->findings[i].verdict != VERDICT_PASS)
-			fail_msg("%s: %s", plan->expectations[i].id, judgement->findings[i].reason);
+			fail_msg(
+			    "%s: %s", judgement->findings[i].expectation->id, judgement->findings[i].reason);
 	print_message("%zu events, %.1f MB: read in %.3f s, judged in %.3f s, %.2f million events a second\n",
 	    trace->event_count, (double)text.length / 1e6, read - start, end - read,
 	    (double)trace->event_count / (end - start) / 1e6);
