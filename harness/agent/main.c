@@ -58,7 +58,8 @@ static const char *take_commands(void)
 {
 	if (dialogue_open(STDIN_FILENO) == 0)
 		return NULL;
-	return errno == EPERM ? "standard input is a file, expected a pipe" : "standard input cannot be read";
+	return errno == EPERM ? "standard input is a file or a device, expected a pipe"
+			      : "standard input cannot be read";
 }
 
 static void say_hello(void)
