@@ -179,13 +179,12 @@ static bool is_other_address(const struct fold *fold, const struct attempt *atte
 	       address_set_has(&fold->addresses, address);
 }
 
-/* After the address before failed. */
+/* After the address before failed: an attempt that is held for longer than it may be has been told. */
 static bool is_next_address(const struct fold *fold, const struct attempt *attempt, const struct notice *syn)
 {
 	bool has_failed = attempt->state == ATTEMPT_BETWEEN ||
 			  (attempt->state == ATTEMPT_CONNECTING && attempt->outcome != NULL);
-	return has_failed && syn->at_ns - attempt->ended_ns <= FOLD_FOLLOW_NS &&
-	       is_other_address(fold, attempt, syn->remote.address);
+	return has_failed && is_other_address(fold, attempt, syn->remote.address);
 }
 
 /* Beside another address. */
@@ -197,11 +196,8 @@ static bool is_race(const struct fold *fold, const struct attempt *attempt, cons
 
 static bool is_answered(const struct attempt *attempt, const struct notice *syn)
 {
-	bool can_connect =
-	    attempt->state == ATTEMPT_LOOKING ||
-	    (attempt->state == ATTEMPT_RESOLVED && syn->at_ns - attempt->answered_ns <= USE_NS);
-	return can_connect && attempt->begin_ns <= syn->at_ns &&
-	       address_set_has(&attempt->answers, syn->remote.address);
+	return (attempt->state == ATTEMPT_RESOLVED || attempt->state == ATTEMPT_LOOKING) &&
+	       attempt->begin_ns <= syn->at_ns && address_set_has(&attempt->answers, syn->remote.address);
 }
 
 /* Its look-up has just been answered. Another attempt that began after that may have left this one unused. */
@@ -228,9 +224,13 @@ static bool is_doubtful(const struct fold *fold, const struct attempt *attempt, 
 static struct attempt *first_that(struct fold *fold, const struct notice *syn,
     bool (*fits)(const struct fold *fold, const struct attempt *attempt, const struct notice *syn))
 {
-	for (size_t i = 0; i < fold->attempt_count; i++)
-		if (fits(fold, fold->attempts[i], syn))
-			return fold->attempts[i];
+	for (size_t i = 0; i < fold->attempt_count; i++) {
+		struct attempt *attempt = fold->attempts[i];
+		if (!attempt)
+			BUG("a hole among %zu attempts", fold->attempt_count);
+		if (fits(fold, attempt, syn))
+			return attempt;
+	}
 	return NULL;
 }
 

@@ -137,6 +137,16 @@ static void test_servfail_is_tried_again_by_the_resolver(void **state)
 	story_end(story, 500, "1 servfail 0..3 look 3\n2 servfail 4..5 look 1\n");
 }
 
+static void test_a_third_question_after_servfail_is_another_call(void **state)
+{
+	(void)state;
+	struct story *story = speaking();
+	say(story, "query 0 #1000 7 A redis; answer 1 #1000 7 A redis servfail");
+	say(story, "query 2 #1001 8 A redis; answer 3 #1001 8 A redis servfail");
+	say(story, "query 4 #1002 9 A redis; answer 5 #1002 9 A redis servfail");
+	story_end(story, 500, "1 servfail 0..3 look 3\n2 servfail 4..5 look 1\n");
+}
+
 /* A pool: once the resolver is known to ask again with the same id, another id is another call. */
 static void test_another_id_after_servfail_is_another_call_where_ids_are_kept(void **state)
 {
@@ -399,6 +409,15 @@ static void test_another_id_on_the_same_socket_gives_up_the_first(void **state)
 	story_end(story, 20000, "1 dns-timeout 0..[0..]6000 look 6000\n2 nxdomain 6000..6001 look 1\n");
 }
 
+static void test_another_id_on_the_same_socket_soon_is_asked_in_parallel(void **state)
+{
+	(void)state;
+	struct story *story = speaking();
+	say(story, "query 0 #1000 7 A redis; query 900 #1000 8 A redis");
+	say(story, "answer 1000 #1000 7 A redis nxdomain; answer 1001 #1000 8 A redis nxdomain");
+	story_end(story, 20000, "1 nxdomain 0..1000 look 1000\n2 nxdomain 900..1001 look 101\n");
+}
+
 /* ---- bounds ---- */
 
 static void test_the_oldest_is_forgotten_and_counted(void **state)
@@ -453,6 +472,7 @@ int main(void)
 		cmocka_unit_test(test_a_next_try_after_a_while_is_the_next_attempt),
 		cmocka_unit_test(test_a_third_try_is_the_next_attempt_unless_its_id_is_the_same),
 		cmocka_unit_test(test_servfail_is_tried_again_by_the_resolver),
+		cmocka_unit_test(test_a_third_question_after_servfail_is_another_call),
 		cmocka_unit_test(test_another_id_after_servfail_is_another_call_where_ids_are_kept),
 		cmocka_unit_test(test_the_same_question_after_its_answer_begins_an_attempt),
 		cmocka_unit_test(test_look_ups_in_parallel_are_attempts_of_their_own),
@@ -476,6 +496,7 @@ int main(void)
 		cmocka_unit_test(test_after_a_loss_a_connection_ends_with_the_next_sign_of_life),
 		cmocka_unit_test(test_after_a_loss_a_syn_does_without_its_answer),
 		cmocka_unit_test(test_another_id_on_the_same_socket_gives_up_the_first),
+		cmocka_unit_test(test_another_id_on_the_same_socket_soon_is_asked_in_parallel),
 		cmocka_unit_test(test_the_oldest_is_forgotten_and_counted),
 		cmocka_unit_test(test_attempts_under_way_are_bounded),
 	};
