@@ -4,6 +4,8 @@
  */
 #include "base/err.h"
 #include "report/describe.h"
+#include "report/json_private.h"
+#include "report/policy.h"
 #include "report/report.h"
 
 #include <jansson.h>
@@ -32,7 +34,7 @@ static json_t *json_bytes(const struct redactor *secrets, const char *bytes, siz
 	return string;
 }
 
-static json_t *json_text(const struct redactor *secrets, const char *text)
+json_t *json_text(const struct redactor *secrets, const char *text)
 {
 	return text ? json_bytes(secrets, text, strlen(text)) : json_null();
 }
@@ -167,6 +169,7 @@ static json_t *json_result(const struct redactor *secrets, const struct report_r
 	for (size_t i = 0; i < judgement->finding_count; i++)
 		append(findings, json_finding(secrets, result, &judgement->findings[i]));
 	set(object, "findings", findings);
+	set(object, "policies", json_policies(secrets, result));
 	return object;
 }
 

@@ -109,6 +109,7 @@ static inline void sample_plan(struct sample_world *world, const json_t *plan, d
 		const char *kind = sample_string(watch, "kind");
 		world->plan.watches[i].name = sample_string(watch, "name");
 		world->plan.watches[i].kind = strcmp(kind, "http") == 0 ? WATCH_HTTP : WATCH_ATTEMPTS;
+		world->plan.watches[i].from_log = json_is_true(json_object_get(watch, "from_log"));
 	}
 }
 

@@ -1,5 +1,6 @@
 #include "base/duration.h"
 #include "report/describe.h"
+#include "report/policy.h"
 #include "report/text_private.h"
 
 #include <string.h>
@@ -114,6 +115,7 @@ void text_world(struct page *page, const struct report_result *result, size_t na
 		page_gap(page);
 	}
 	text_timeline(page, result);
+	text_policies(page, result);
 	print_trail(page, result);
 	page_gap(page);
 }
