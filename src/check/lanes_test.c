@@ -301,6 +301,15 @@ static void test_growth(void **state)
 	end(&story, 60 * S, "completed");
 	expect_verdict(&story, DOUBLING, VERDICT_PASS, "");
 
+	/* The second of two connects beside the first: the gap before that is none of a retry. */
+	story = story_begin();
+	int64_t at = tell_pool(&story,
+	    (struct pool){
+		.connections = 2, .begin_ns = 1 * S, .apart_ns = NS_PER_MS, .tries = 4, .connects = true });
+	end(&story, at + 1 * S, "completed");
+	expect_verdict(&story, "{ id: x, of: tap, backoff: { first: 1s, factor: 2, cap: 4s, at-least: 6 } }",
+	    VERDICT_INCONCLUSIVE, "vacuous: 5 gaps were seen, 6 are needed");
+
 	/* What the network has open is not what works: turned away, and tried again at once. */
 	story = story_begin();
 	for (int i = 0; i < 5; i++)

@@ -138,19 +138,19 @@ static void test_agrees_with_a_pool(void **state)
 		struct story story = story_begin();
 		/* A waits one second, B three; they are seen side by side. */
 		try(&story, (struct try){ .number = 1, .from_ns = 1000 * MS, .to_ns = 1010 * MS });
-		try(&story, (struct try){ .number = 2, .from_ns = 1001 * MS, .to_ns = 1011 * MS });
-		says(&story, 1012 * MS, 1012 * MS, 1000);
-		says(&story, 1013 * MS, 1013 * MS, wrong ? 2000 : 3000);
+		try(&story, (struct try){ .number = 2, .from_ns = 1001 * MS, .to_ns = 1500 * MS });
+		says(&story, 1501 * MS, 1501 * MS, 1000);
+		says(&story, 1502 * MS, 1502 * MS, wrong ? 2000 : 3000);
 		try(&story, (struct try){
 				.number = 3, .from_ns = 2010 * MS, .outcome = "connected", .connection = 1 });
 		try(&story, (struct try){ .number = 4,
-				.from_ns = 4011 * MS,
+				.from_ns = 4500 * MS,
 				.outcome = "connected",
 				.connection = 2,
 				.open = 1 });
 		end(&story, 5 * S, "completed");
 		expect_verdict(&story, AGREES, wrong ? VERDICT_FAIL : VERDICT_PASS,
-		    wrong ? "the log says 2s (line at 1.01s), the wire waited 999ms" : "");
+		    wrong ? "the log says 2s (line at 1.5s), the wire waited 510ms" : "");
 	}
 }
 
