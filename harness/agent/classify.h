@@ -69,6 +69,7 @@ struct postgres_talk {
 	struct {
 		uint8_t header[5];
 		uint8_t header_length;
+		bool is_old;   /* an error in protocol 2's form */
 		uint32_t left; /* bytes of this message that are still to come */
 		char field;    /* of an ErrorResponse: the one we are in; 0: its type comes next */
 		char code[6];

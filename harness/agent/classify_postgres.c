@@ -105,6 +105,15 @@ static void message_over(struct classifier *classifier)
 		classifier_decide(classifier, OUTCOME_CONNECTED, "ReadyForQuery", 13);
 }
 
+static void old_error_byte(struct classifier *classifier, uint8_t byte)
+{
+	struct postgres_talk *talk = &classifier->postgres;
+	if (byte && talk->server.text_length < sizeof(talk->server.text))
+		talk->server.text[talk->server.text_length++] = (char)byte;
+	else
+		classifier_decide(classifier, OUTCOME_DENIED, talk->server.text, talk->server.text_length);
+}
+
 /* A type and a length of a message that may come before ReadyForQuery. 0, or -1. */
 static int take_header(struct classifier *classifier)
 {
@@ -113,10 +122,9 @@ static int take_header(struct classifier *classifier)
 	uint32_t length = get32(talk->server.header + 1);
 	if (type == 'E' && (length < 8 || length > OLD_ERROR_LENGTH)) {
 		/* A server that could not even fork says so in the old way: text, up to NUL. */
-		const char *error = memchr(classifier->first, 'E', classifier->first_length);
-		size_t rest = error ? classifier->first_length - (size_t)(error + 1 - classifier->first) : 0;
-		if (error)
-			classifier_decide(classifier, OUTCOME_DENIED, error + 1, rest);
+		talk->server.is_old = true;
+		for (size_t i = 1; i < sizeof(talk->server.header); i++)
+			old_error_byte(classifier, talk->server.header[i]);
 		return 0;
 	}
 	/* Authentication, key data, parameter status, notice, negotiate protocol version, ready */
@@ -141,6 +149,10 @@ static int server_byte(struct classifier *classifier, uint8_t byte)
 		}
 		if (byte == 'N')
 			return 0;
+	}
+	if (talk->server.is_old) {
+		old_error_byte(classifier, byte);
+		return 0;
 	}
 	if (talk->server.header_length < sizeof(talk->server.header)) {
 		talk->server.header[talk->server.header_length++] = byte;

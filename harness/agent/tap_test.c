@@ -456,6 +456,8 @@ static void test_many(void **state)
 	for (int i = 0; i < MANY; i++) {
 		struct said_line *syn = agent_expect("syn", clients[i].ends);
 		struct said_line *end = agent_expect(i % 2 ? "open" : "refused", clients[i].ends);
+		if (i % 2)
+			agent_expect("gone", clients[i].ends);
 		int64_t off_ns = clients[i].before_ns - syn->at_ns;
 		if (end->at_ns - clients[i].after_ns > off_ns)
 			off_ns = end->at_ns - clients[i].after_ns;
