@@ -242,7 +242,9 @@ const char *gate_script(uint16_t port, const struct gate_step *steps, int count)
 	failure = open_script(port, &script, steps, count);
 	if (failure)
 		return failure;
-	if (gate_rules_set(gate, &script, RULES_NEW_SCRIPT) < 0) {
+	bool is_plain_ready = count == 1 && steps[0].phase == GATE_READY;
+	if ((is_plain_ready ? gate_rules_remove(gate) : gate_rules_set(gate, &script, RULES_NEW_SCRIPT)) <
+	    0) {
 		failure = rules_failure();
 		close_listeners(port, script.generation, false);
 		return failure;

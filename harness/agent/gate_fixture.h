@@ -254,6 +254,7 @@ static inline struct fixture *fixture_start(void)
 		return NULL;
 	fixture.orders = orders[0];
 	fixture.lines = fdopen(lines[0], "r");
+	setvbuf(fixture.lines, NULL, _IONBF, 0); /* poll() sees what was not read yet */
 	return &fixture;
 }
 
