@@ -152,6 +152,16 @@ static void answered(void *owner, int64_t from_ns, int64_t to_ns, const struct e
 
 static void command(struct looks *looks, size_t service, const struct buf *line)
 {
+	if (line->length > AGENT_COMMAND_MAX) {
+		struct err err = ERR_INIT;
+		err_set(&err, ERR_USAGE,
+		    "the phases of `%s` are too long for one line to its agent (%zu bytes of %d): give them "
+		    "in "
+		    "two steps",
+		    service_of(looks)->name, line->length, AGENT_COMMAND_MAX);
+		finish(looks->phasing, &err);
+		return;
+	}
 	looks->pending++;
 	sandbox_command(looks->phasing->world->sandboxes[service], answered, looks, "%s",
 	    line->length ? line->bytes : "");

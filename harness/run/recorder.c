@@ -148,6 +148,8 @@ void recorder_add(struct recorder *recorder, struct event event)
 		event.of = "";
 	if (event.kind == EVENT_STEP)
 		event.step.due_ns = since_epoch(recorder, event.step.due_ns);
+	if (event.kind == EVENT_ATTEMPT && event.attempt.ended_after_ns)
+		event.attempt.ended_after_ns = since_epoch(recorder, event.attempt.ended_after_ns);
 	redact_event(recorder, &event);
 	/* Counted as written: a flood of empty lines is a flood. */
 	size_t before = recorder->block.length;

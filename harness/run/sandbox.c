@@ -263,6 +263,20 @@ void sandbox_command(struct sandbox *sandbox, agent_link_done *done, void *owner
 	agent_link_command(sandbox->link, done, owner, "%s", line);
 }
 
+static void told_the_time(void *owner, int64_t from_ns, int64_t to_ns, const struct err *err)
+{
+	(void)from_ns;
+	(void)to_ns;
+	if (err)
+		failed(owner, err);
+}
+
+void sandbox_ask_the_time(struct sandbox *sandbox)
+{
+	if (!sandbox->failed)
+		agent_link_command(sandbox->link, told_the_time, sandbox, "ping");
+}
+
 /* ---- the end ---- */
 
 static void flushed(void *owner, int64_t from_ns, int64_t to_ns, const struct err *err)

@@ -24,6 +24,8 @@ void sandbox_open(struct sandbox *sandbox, sandbox_done *done, void *owner);
 /* As agent_link_command(). Once it is open. */
 void sandbox_command(struct sandbox *sandbox, agent_link_done *done, void *owner, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* The answer comes among the notices, behind all that was seen before it. */
+void sandbox_ask_the_time(struct sandbox *sandbox);
 /* Everything the agent saw up to now is in the trace when `done` is called, or it has failed. False: there is
  * no agent (any more), and nothing is called. */
 bool sandbox_flush(struct sandbox *sandbox, sandbox_done *done, void *owner);

@@ -3,24 +3,20 @@
 #include "base/duration.h"
 #include "run/sandbox.h"
 
+#include <stdio.h>
 #include <string.h>
-
-/* What only time can tell (a look-up that nothing followed) is told this often. */
-static const int64_t ADVANCE_EVERY_NS = 25 * NS_PER_MS;
-/* Notices are under way for this long: time as the folds know it lags behind the clock's. */
-static const int64_t UNDER_WAY_NS = 25 * NS_PER_MS;
 
 struct watched {
 	struct world *world;
 	const struct watch *watch;
 	struct fold *fold;
+	struct timer *timer; /* to what only time can tell, such as a look-up that nothing followed */
 };
 
 struct wire_attempts {
 	struct world *world;
 	struct watched *items;
 	size_t count;
-	struct timer *timer;
 };
 
 static bool is_on_wire(const struct watch *watch)
@@ -44,14 +40,23 @@ static void emit(void *owner, const struct event *event)
 	recorder_add(watched->world->recorder, told);
 }
 
-static void advance(void *owner)
+/* The runner's own clock is of no use here: what the agent has seen may still be under way. Its answer comes
+ * behind everything it saw before, and moves the fold as every notice does. */
+static void ask_the_time(void *owner)
 {
-	struct wire_attempts *attempts = owner;
-	int64_t now = loop_now_ns(attempts->world->config.loop);
-	for (size_t i = 0; i < attempts->count; i++)
-		fold_advance(attempts->items[i].fold, now - UNDER_WAY_NS);
-	attempts->timer =
-	    timer_start(attempts->world->config.loop, now + ADVANCE_EVERY_NS, advance, attempts);
+	struct watched *watched = owner;
+	watched->timer = NULL;
+	if (!world_is_over(watched->world))
+		sandbox_ask_the_time(watched->world->sandboxes[watched->watch->service]);
+}
+
+static void set_timer(struct watched *watched)
+{
+	timer_cancel(watched->timer);
+	watched->timer = NULL;
+	int64_t due_ns = fold_due_ns(watched->fold);
+	if (due_ns != INT64_MAX)
+		watched->timer = timer_start(watched->world->config.loop, due_ns, ask_the_time, watched);
 }
 
 static struct fold *new_fold(struct watched *watched)
@@ -88,8 +93,6 @@ struct wire_attempts *wire_attempts_new(struct world *world)
 		*watched = (struct watched){ .world = world, .watch = &plan->watches[i] };
 		watched->fold = new_fold(watched);
 	}
-	if (attempts->count > 0)
-		attempts->timer = timer_start(world->config.loop, 0, advance, attempts);
 	return attempts;
 }
 
@@ -97,9 +100,10 @@ void wire_attempts_free(struct wire_attempts *attempts)
 {
 	if (!attempts)
 		return;
-	timer_cancel(attempts->timer);
-	for (size_t i = 0; i < attempts->count; i++)
+	for (size_t i = 0; i < attempts->count; i++) {
+		timer_cancel(attempts->items[i].timer);
 		fold_free(attempts->items[i].fold);
+	}
 	free(attempts->items);
 	free(attempts);
 }
@@ -107,14 +111,34 @@ void wire_attempts_free(struct wire_attempts *attempts)
 void wire_attempts_feed(struct wire_attempts *attempts, size_t service, const struct notice *notice)
 {
 	for (size_t i = 0; i < attempts->count; i++)
-		if (attempts->items[i].watch->service == service)
+		if (attempts->items[i].watch->service == service) {
 			fold_feed(attempts->items[i].fold, notice);
+			set_timer(&attempts->items[i]);
+		}
+}
+
+/* More than it could keep apart: what was told is true, but not all there was. */
+static void record_forgotten(const struct watched *watched, int64_t now_ns)
+{
+	char what[160];
+	int64_t forgotten = fold_forgotten(watched->fold);
+	if (forgotten == 0)
+		return;
+	snprintf(what, sizeof(what), "%s: %lld attempts or connections at once were too many to be followed",
+	    watched->watch->name, (long long)forgotten);
+	recorder_add(watched->world->recorder,
+	    (struct event){ .kind = EVENT_TROUBLE,
+		.to_ns = now_ns,
+		.of = watched->world->config.plan->stack->services[watched->watch->service].name,
+		.trouble = { .what = what } });
 }
 
 void wire_attempts_end(struct wire_attempts *attempts, int64_t now_ns)
 {
-	timer_cancel(attempts->timer);
-	attempts->timer = NULL;
-	for (size_t i = 0; i < attempts->count; i++)
+	for (size_t i = 0; i < attempts->count; i++) {
+		timer_cancel(attempts->items[i].timer);
+		attempts->items[i].timer = NULL;
 		fold_end(attempts->items[i].fold, now_ns);
+		record_forgotten(&attempts->items[i], now_ns);
+	}
 }
