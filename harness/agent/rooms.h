@@ -59,8 +59,8 @@ void socket_notices_look(int64_t at_ns);
 void socket_notices_sweep(void);
 
 /* ---- redirect.c: nftables, by netlink ---- */
-/* Everything to port 53 that the namespace sends, but for packets with AGENT_MARK, goes to this local port.
- */
+/* Everything to port 53 that the namespace sends, but for packets with AGENT_MARK, goes to this local port;
+ * 0: not any more. */
 #define AGENT_MARK 0x66730001u
 const char *redirect_names(uint16_t port);
 
