@@ -196,9 +196,11 @@ static void judge_line(struct agreement *agreement, size_t number, int64_t said_
 	if (agreement->judged++ < SHOWN_LINES) {
 		if (agreement->judged > 1)
 			buf_add_string(&draft->actual, ", ");
-		text_add_time_beside(&draft->actual, said_ns, reply.gap.high);
+		/* All digits only where the difference is what matters. */
+		bool agrees = reply.answer == ANSWER_YES;
+		text_add_time_beside(&draft->actual, said_ns, agrees ? said_ns : reply.gap.high);
 		buf_add_string(&draft->actual, " was ");
-		text_add_interval(&draft->actual, reply.gap, said_ns);
+		text_add_interval(&draft->actual, reply.gap, agrees ? reply.gap.high : said_ns);
 	}
 	struct interval deviation = gap_deviation(reply.gap, said_ns);
 	draft_slack(draft,
