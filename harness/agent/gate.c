@@ -213,7 +213,8 @@ static void close_listeners(uint16_t port, uint16_t generation, bool others)
 static const char *open_script(uint16_t port, struct script *script, const struct gate_step *steps, int count)
 {
 	static uint16_t generation;
-	*script = (struct script){ .count = count, .generation = ++generation };
+	generation++;
+	*script = (struct script){ .count = count, .generation = generation };
 	memcpy(script->steps, steps, (size_t)count * sizeof(*steps));
 	for (int i = 0; i < count; i++) {
 		if (!gate_phase_listens(steps[i].phase))

@@ -50,6 +50,7 @@ static int start_test(void **state)
 	if (!world) {
 		print_message("needs root: two network namespaces with nf_tables rules\n");
 		skip();
+		return -1; /* skip() does not return, which only it knows */
 	}
 	world->is_six = false;
 	give(&(struct order){ .kind = ORDER_CLOSE_ALL });
@@ -146,14 +147,11 @@ static void expect_line(const char *word, char *line, size_t size)
 
 static int64_t expect_move(const char *phase, int index)
 {
-	char line[256], word[32];
-	long long at;
-	int port, got;
+	char line[256], expected[64], *rest = NULL;
 	expect_line("phase ", line, sizeof(line));
-	assert_int_equal(sscanf(line, "phase %lld %d %31s %d", &at, &port, word, &got), 4);
-	assert_int_equal(port, PORT);
-	assert_string_equal(word, phase);
-	assert_int_equal(got, index);
+	int64_t at = strtoll(line + sizeof("phase ") - 1, &rest, 10);
+	snprintf(expected, sizeof(expected), " %d %s %d\n", PORT, phase, index);
+	assert_string_equal(rest, expected);
 	return at;
 }
 

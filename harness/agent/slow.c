@@ -200,7 +200,7 @@ static void send_at_once(int fd)
 static int dial(int client_fd)
 {
 	uint32_t mark = AGENT_MARK;
-	struct sockaddr_storage server;
+	struct sockaddr_storage server = { 0 };
 	socklen_t length = sizeof(server);
 	if (getsockname(client_fd, (struct sockaddr *)&server, &length) < 0)
 		return -1;
