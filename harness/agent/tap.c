@@ -31,15 +31,18 @@
 #define BLOCK_BYTES (4 * FRAME_BYTES)
 #define SNAP 4000
 #define LINK_OFFSET (size_t) TPACKET_ALIGN((int)sizeof(struct tpacket2_hdr))
-#define FILTER_DEBOUNCE_NS (50 * NS_PER_MS)
+/* Steady traffic should be spared soon; many short connections should not mean many filters. */
+#define FILTER_SOON_NS (2 * NS_PER_MS)
+#define FILTER_APART_NS (50 * NS_PER_MS)
 #define STATISTICS_NS (250 * NS_PER_MS)
 
 static struct {
 	struct source source;
 	bool is_on;
 	uint8_t *ring;
-	size_t next;        /* the frame that comes next */
-	size_t words_limit; /* what fits into the kernel's limit for filters */
+	size_t next;         /* the frame that comes next */
+	int64_t filtered_ns; /* when the filter was renewed last */
+	size_t words_limit;  /* what fits into the kernel's limit for filters */
 	struct timeout filter, statistics, settle;
 } tap;
 
@@ -58,6 +61,7 @@ static int attach_filter(const uint32_t *words, size_t count)
 static int renew_filter(void)
 {
 	static uint32_t words[FILTER_WORDS_MAX];
+	tap.filtered_ns = now_ns();
 	for (;;) {
 		size_t count = connections_list_quiet(words, tap.words_limit);
 		if (attach_filter(words, count) == 0)
@@ -78,12 +82,16 @@ static void filter_due(struct timeout *timeout)
 
 static void look_after_filter(void)
 {
+	int64_t soon_ns;
 	switch (connections_filter_need()) {
 	case FILTER_FITS:
 		break;
 	case FILTER_SOON:
+		soon_ns = now_ns() + FILTER_SOON_NS;
+		if (soon_ns < tap.filtered_ns + FILTER_APART_NS)
+			soon_ns = tap.filtered_ns + FILTER_APART_NS;
 		if (!tap.filter.active)
-			timeout_set(&tap.filter, now_ns() + FILTER_DEBOUNCE_NS);
+			timeout_set(&tap.filter, soon_ns);
 		break;
 	case FILTER_NOW:
 		timeout_cancel(&tap.filter);
