@@ -26,6 +26,7 @@ class World:
         subprocess.run(["rm", "-rf", str(self.report)], check=True)
         path = work / f"{name}.yaml"
         path.write_text(f"falsestart: 1\nname: {name}\n{text}")
+        self.output = None
         self.process = subprocess.Popen(
             [falsestart, "run", "--quiet", "--speed", speed, "--report", str(self.report), str(path)],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -36,14 +37,6 @@ class World:
     def run_id(self):
         trace = self.trace()
         return trace and trace.parent.name.split("-")[-1]
-
-    def await_step(self, step, seconds=60):
-        """Until the trace says that this step is done."""
-        def done():
-            trace = self.trace()
-            return trace and any(f'"of":"{step}"' in line for line in trace.read_text(errors="replace").splitlines()
-                                 if line.startswith('{"k":"step"'))
-        self.await_that(done, seconds, f"step {step}")
 
     def container(self, service, sandbox=False, seconds=30):
         label = "sandbox" if sandbox else "service"
@@ -58,11 +51,13 @@ class World:
         ends = time.monotonic() + seconds
         while not what():
             if self.process.poll() is not None or time.monotonic() > ends:
-                self.process.kill()
-                raise SystemExit(f"{self.name}: {name} did not come\n{self.process.communicate()[0]}")
+                self.finish(interrupt=True)
+                raise SystemExit(f"{self.name}: {name} did not come\n{self.output}")
             time.sleep(0.02)  # nobody tells us that a file or a container has changed
 
     def finish(self, interrupt=False):
+        if self.output is not None:
+            return self.process.returncode
         if interrupt:
             self.process.send_signal(signal.SIGINT)
         self.output = self.process.communicate()[0]

@@ -2,14 +2,16 @@
  * floor: the engine calls that a world of falsestart consists of, made bare, for ./dev bench to compare with.
  *
  * One blocking HTTP/1.1 request a connection over the engine's unix socket, side by side in threads exactly
- * where a world makes them side by side: network; containers; starts; kills; removals; network. No events, no
- * logs, no checks: what is left is what the engine itself costs.
+ * where a world makes them side by side: network; containers; starts; kills; removals; network. With a second
+ * image each container joins the namespace of one of that image, as a service joins its sandbox. No events,
+ * no logs, no checks: what is left is what the engine itself costs.
  *
- * usage: floor SOCKET IMAGE CONTAINERS
+ * usage: floor SOCKET IMAGE CONTAINERS [SANDBOX-IMAGE]
  */
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +21,10 @@
 
 enum { CONTAINERS_MAX = 32, REPLY_MAX = 65536 };
 
-static const char *engine_socket, *image;
+static const char *engine_socket, *image, *sandbox_image;
 static char network[64];
-static char ids[CONTAINERS_MAX][80];
+static size_t count;
+static char ids[2 * CONTAINERS_MAX][80]; /* the containers, then their sandboxes */
 
 static _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static _Noreturn void die(const char *format, ...)
@@ -70,11 +73,18 @@ static void *create(void *argument)
 {
 	size_t index = (size_t)(unsigned long)argument;
 	char path[128], body[512], reply[REPLY_MAX];
+	bool is_sandbox = index >= count;
+	char mode[128];
+	if (sandbox_image && !is_sandbox)
+		snprintf(mode, sizeof(mode), "container:%s-%zu", network, index + count);
+	else
+		snprintf(mode, sizeof(mode), "%s", network);
 	snprintf(path, sizeof(path), "/containers/create?name=%s-%zu", network, index);
 	snprintf(body, sizeof(body),
-	    "{\"Image\":\"%s\",\"HostConfig\":{\"NetworkMode\":\"%s\"},\"Labels\":{\"io.falsestart.run\":\"%"
-	    "s\"}}",
-	    image, network, network);
+	    "{\"Image\":\"%s\",\"OpenStdin\":%s,\"HostConfig\":{\"NetworkMode\":\"%s\"%s},"
+	    "\"Labels\":{\"io.falsestart.run\":\"%s\"}}",
+	    is_sandbox ? sandbox_image : image, is_sandbox ? "true" : "false", mode,
+	    is_sandbox ? ",\"CapAdd\":[\"NET_ADMIN\",\"NET_RAW\"]" : "", network);
 	call("POST", path, body, reply);
 	char *id = strstr(reply, "\"Id\":\"");
 	if (!id)
@@ -108,23 +118,24 @@ static void *discard(void *argument)
 	return NULL;
 }
 
-static void side_by_side(size_t count, void *(*work)(void *))
+static void side_by_side(size_t first, size_t behind, void *(*work)(void *))
 {
-	pthread_t threads[CONTAINERS_MAX];
-	for (size_t i = 0; i < count; i++)
+	pthread_t threads[2 * CONTAINERS_MAX];
+	for (size_t i = first; i < behind; i++)
 		if (pthread_create(&threads[i], NULL, work, (void *)(unsigned long)i) != 0)
 			die("cannot start a thread");
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = first; i < behind; i++)
 		pthread_join(threads[i], NULL);
 }
 
 int main(int argc, char **argv)
 {
-	if (argc != 4)
-		die("usage: floor SOCKET IMAGE CONTAINERS");
+	if (argc != 4 && argc != 5)
+		die("usage: floor SOCKET IMAGE CONTAINERS [SANDBOX-IMAGE]");
 	engine_socket = argv[1];
 	image = argv[2];
-	size_t count = strtoul(argv[3], NULL, 10);
+	sandbox_image = argv[4];
+	count = strtoul(argv[3], NULL, 10);
 	if (count < 1 || count > CONTAINERS_MAX)
 		die("1 to %d containers", CONTAINERS_MAX);
 	snprintf(network, sizeof(network), "fs-floor-%d", (int)getpid());
@@ -134,10 +145,12 @@ int main(int argc, char **argv)
 	    "s\"}}",
 	    network, network);
 	call("POST", "/networks/create", body, reply);
-	side_by_side(count, create);
-	side_by_side(count, start);
-	side_by_side(count, end);
-	side_by_side(count, discard);
+	size_t all = sandbox_image ? 2 * count : count;
+	side_by_side(0, all, create);
+	side_by_side(count, all, start);
+	side_by_side(0, count, start);
+	side_by_side(0, count, end);
+	side_by_side(0, all, discard);
 	snprintf(path, sizeof(path), "/networks/%s", network);
 	call("DELETE", path, "", reply);
 	return 0;
