@@ -4,7 +4,8 @@
  */
 #include "infer/fit.h"
 
-/* Of the logarithm of a length; of a step against the mean length. */
+/* Of the logarithm of a length; of a step against the mean length. And never finer than what is taken to be
+ * the same, or chance would explain best what nobody can measure. */
 #define DEVIATION_MIN 0.15
 #define STEP_MIN 0.05
 /* It explains much that is chance. */
@@ -50,6 +51,11 @@ static struct moments measure(const struct gaps *gaps)
 	return moments;
 }
 
+static double least_deviation(const struct moments *moments)
+{
+	return fmax(DEVIATION_MIN, GRAIN_S / moments->mean);
+}
+
 static void add(struct fits *fits, double score, const char *chance)
 {
 	fits_add(fits, (struct fit){ .family = FAMILY_UNKNOWN, .score = score, .chance = chance });
@@ -81,9 +87,11 @@ static void add_walks(const struct gaps *gaps, const struct moments *moments, st
 	if (steps < 2)
 		return;
 	double cost = 0.5 * log(2 * steps) + 0.5;
-	add(fits, start + normal_score(steps, sqrt(square / steps), STEP_MIN * moments->mean) - cost,
+	add(fits,
+	    start + normal_score(steps, sqrt(square / steps), fmax(STEP_MIN * moments->mean, GRAIN_S)) - cost,
 	    "each gap is a step away from the one before");
-	add(fits, start + ends + normal_score(steps, sqrt(log_square / steps), DEVIATION_MIN) - cost,
+	add(fits,
+	    start + ends + normal_score(steps, sqrt(log_square / steps), least_deviation(moments)) - cost,
 	    "each gap is some multiple of the one before");
 }
 
@@ -93,28 +101,27 @@ void fit_chance(const struct gaps *gaps, struct fits *fits)
 		return;
 	struct moments moments = measure(gaps);
 	double n = (double)gaps->count, deviation_cost = 0.5 * log(2 * n) + 0.5;
-	double sigma = fmax(moments.log_deviation, DEVIATION_MIN);
+	double least = least_deviation(&moments), sigma = fmax(moments.log_deviation, least);
 	double mean_cost = cost_of(TIME_RANGE, ROOT_TAU * sigma / sqrt(n));
 	add(fits,
-	    normal_score(n, moments.log_deviation, DEVIATION_MIN) - moments.log_sum - mean_cost -
-		deviation_cost,
+	    normal_score(n, moments.log_deviation, least) - moments.log_sum - mean_cost - deviation_cost,
 	    "the gaps vary without a pattern");
-	double slope_sigma = fmax(moments.slope_deviation, DEVIATION_MIN);
+	double slope_sigma = fmax(moments.slope_deviation, least);
 	if (moments.slope_spread > 0)
 		add(fits,
-		    normal_score(n, moments.slope_deviation, DEVIATION_MIN) - moments.log_sum - mean_cost -
+		    normal_score(n, moments.slope_deviation, least) - moments.log_sum - mean_cost -
 			deviation_cost -
 			cost_of(log(FACTOR_MAX), ROOT_TAU * slope_sigma / moments.slope_spread),
 		    "the gaps change with time, but by no rule");
-	add(fits, -n * (log(moments.mean) + 1) - cost_of(TIME_RANGE, ROOT_TAU / sqrt(n)),
+	add(fits, -n * (log(fmax(moments.mean, GRAIN_S)) + 1) - cost_of(TIME_RANGE, ROOT_TAU / sqrt(n)),
 	    "the gaps are spread as those of chance events are");
-	double width = fmax(moments.high - moments.low, 0.75 * moments.high);
+	double width = fmax(moments.high - moments.low, fmax(0.75 * moments.high, 4 * GRAIN_S));
 	double edge_cost = cost_of(TIME_RANGE, 1 / n);
 	add(fits, -n * log(width) - edge_cost - cost_of(TIME_RANGE, width / moments.low / n),
 	    "the gaps are spread evenly over a wide range: a constant delay with wide jitter looks the same");
-	add(fits, -n * log(moments.high) - edge_cost,
+	add(fits, -n * log(fmax(moments.high, 4 * GRAIN_S)) - edge_cost,
 	    "the gaps are spread evenly from 0: a constant delay with full jitter looks the same");
-	double log_width = fmax(log(moments.high / moments.low), 4 * DEVIATION_MIN);
+	double log_width = fmax(log(moments.high / moments.low), 4 * least);
 	add(fits, -moments.log_sum - n * log(log_width) - 2 * cost_of(TIME_RANGE, log_width / n),
 	    "the gaps are of any size");
 	add(fits, -moments.log_sum - n * log(TIME_RANGE), "the gaps are of any size");

@@ -250,6 +250,9 @@ static void tell_unknown(const struct choice *choice, struct policy *policy)
 	else if (choice->gaps < INFER_GAPS_MIN)
 		set_why(policy, "%zu gap%s seen, %d are needed", choice->gaps,
 		    choice->gaps == 1 ? " was" : "s were", INFER_GAPS_MIN);
+	else if (fit->family == FAMILY_UNKNOWN && choice->gaps < INFER_GAPS_JITTER_MIN)
+		set_why(policy, "%zu gaps follow no rule without jitter, and to see one with jitter takes %d",
+		    choice->gaps, INFER_GAPS_JITTER_MIN);
 	else if (fit->family == FAMILY_UNKNOWN)
 		set_why(policy, "%s (%zu gaps)", fit->chance, choice->gaps);
 	else if (choice->confidence >= CONFIDENCE_LEAST)

@@ -223,11 +223,31 @@ static void test_no_rule(void **state)
 {
 	(void)state;
 	GAPS(&scene, 1, 1, 2, 3, 5, 8, 13);
-	expect(&scene, 0, "unknown: the gaps change with time, but by no rule (7 gaps)");
+	expect(
+	    &scene, 0, "unknown: 7 gaps follow no rule without jitter, and to see one with jitter takes 12");
 	GAPS(&scene, 1, 2, 4, 8, 9, 32, 64);
 	expect(&scene, 0, "unknown: mostly exponential, but 1 of 7 gaps are not");
 	GAPS(&scene, 8, 4, 2, 1, 0.5, 0.25);
-	expect(&scene, 0, "unknown: the gaps change with time, but by no rule (6 gaps)");
+	expect(
+	    &scene, 0, "unknown: 6 gaps follow no rule without jitter, and to see one with jitter takes 12");
+}
+
+/* Chance, and what looks like it. */
+static void test_chance(void **state)
+{
+	(void)state;
+	random_state = 88172645463325252;
+	struct client client = { .random = RANDOM_EVEN, .low = 0.01, .high = 10, .runs = 1, .gaps = 60 };
+	scene_make(&scene, &client);
+	expect(&scene, 0,
+	    "unknown: the gaps are spread evenly from 0: a constant delay with full jitter looks the same "
+	    "(60 gaps)");
+	client.random = RANDOM_EXPONENTIAL;
+	scene_make(&scene, &client);
+	expect(&scene, 0, "unknown: the gaps are spread as those of chance events are (60 gaps)");
+	client = (struct client){ .random = RANDOM_MULTIPLES, .low = 0.4, .high = 2, .runs = 1, .gaps = 60 };
+	scene_make(&scene, &client);
+	expect(&scene, 0, "unknown: each gap is some multiple of the one before (60 gaps)");
 }
 
 static void test_first_differs(void **state)
@@ -380,6 +400,7 @@ int main(void)
 		cmocka_unit_test(test_ambiguous),
 		cmocka_unit_test(test_cap_at_once),
 		cmocka_unit_test(test_no_rule),
+		cmocka_unit_test(test_chance),
 		cmocka_unit_test(test_first_differs),
 		cmocka_unit_test(test_gives_up),
 		cmocka_unit_test(test_connect_timeout),
