@@ -303,6 +303,7 @@ static const struct verb {
 	{ "tap", COMMAND_TAP_PORT, parse_tap },
 	{ "ignore", COMMAND_IGNORE, parse_ignore },
 	{ "gate", COMMAND_GATE, parse_gate },
+	{ "seal", COMMAND_SEAL, parse_no_more },
 	{ "quit", COMMAND_QUIT, parse_no_more },
 };
 
@@ -319,7 +320,7 @@ static const char *parse_verb(struct fields *fields, struct command *command)
 			return verbs[i].parse(fields, command);
 		}
 	}
-	return "expected ping, name, resolve, forward, tap, ignore, gate or quit";
+	return "expected ping, name, resolve, forward, tap, ignore, gate, seal or quit";
 }
 
 const char *control_parse(const char *line, size_t length, struct command *ret_command, int *ret_field)

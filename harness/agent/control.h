@@ -21,6 +21,7 @@ enum command_kind {
 	COMMAND_TAP_ON,
 	COMMAND_IGNORE,
 	COMMAND_GATE,
+	COMMAND_SEAL,
 	COMMAND_QUIT,
 };
 

@@ -69,6 +69,7 @@ static void check_command(const struct command *command)
 		return;
 	case COMMAND_PING:
 	case COMMAND_TAP_ON:
+	case COMMAND_SEAL:
 	case COMMAND_QUIT:
 		return;
 	}

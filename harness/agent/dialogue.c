@@ -54,6 +54,8 @@ static const char *carry_out(const struct command *command)
 		return gate_ignore(&command->ignore);
 	case COMMAND_GATE:
 		return gate_script(command->gate.port, command->gate.steps, command->gate.count);
+	case COMMAND_SEAL:
+		return seal();
 	case COMMAND_QUIT:
 		dialogue.has_quit = true;
 		dialogue.quit_number = command->number;

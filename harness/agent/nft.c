@@ -198,7 +198,7 @@ void nft_port_to(struct nft *nft, uint16_t port)
 
 static void keep_bits(struct nft *nft, const void *mask, size_t length)
 {
-	static const unsigned char zero[sizeof(uint32_t)];
+	static const unsigned char zero[sizeof(struct in6_addr)];
 	struct expression bitwise = begin(nft, "bitwise");
 	batch_number(nft->batch, NFTA_BITWISE_SREG, NFT_REG_1);
 	batch_number(nft->batch, NFTA_BITWISE_DREG, NFT_REG_1);
@@ -216,19 +216,61 @@ void nft_begins_connection(struct nft *nft)
 	expect(nft, &syn, sizeof(syn));
 }
 
-void nft_comes_from(struct nft *nft, const struct sockaddr_storage *address)
+#define SOURCE_4 12 /* where addresses are in the headers of IPv4 and IPv6 */
+#define SOURCE_6 8
+#define DESTINATION_4 16
+#define DESTINATION_6 24
+
+/* The bytes of an address, as they stand in a header. */
+static const void *address_bytes(const struct sockaddr_storage *address, uint32_t *ret_length)
 {
 	bool is_six = address->ss_family == AF_INET6;
-	uint8_t family = is_six ? AF_INET6 : AF_INET; /* NFPROTO_IPV6 and NFPROTO_IPV4 are the same numbers */
+	*ret_length = is_six ? sizeof(struct in6_addr) : sizeof(struct in_addr);
+	return is_six ? (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr
+		      : (const void *)&((const struct sockaddr_in *)address)->sin_addr;
+}
+
+static void expect_family(struct nft *nft, const struct sockaddr_storage *address)
+{
+	/* NFPROTO_IPV6 and NFPROTO_IPV4 are the same numbers. */
+	uint8_t family = address->ss_family == AF_INET6 ? AF_INET6 : AF_INET;
 	load_meta(nft, NFT_META_NFPROTO);
 	expect(nft, &family, sizeof(family));
-	if (is_six) {
-		load_payload(nft, NFT_PAYLOAD_NETWORK_HEADER, 8, sizeof(struct in6_addr));
-		expect(nft, &((const struct sockaddr_in6 *)address)->sin6_addr, sizeof(struct in6_addr));
-	} else {
-		load_payload(nft, NFT_PAYLOAD_NETWORK_HEADER, 12, sizeof(struct in_addr));
-		expect(nft, &((const struct sockaddr_in *)address)->sin_addr, sizeof(struct in_addr));
-	}
+}
+
+void nft_comes_from(struct nft *nft, const struct sockaddr_storage *address)
+{
+	uint32_t length;
+	const void *bytes = address_bytes(address, &length);
+	expect_family(nft, address);
+	load_payload(
+	    nft, NFT_PAYLOAD_NETWORK_HEADER, address->ss_family == AF_INET6 ? SOURCE_6 : SOURCE_4, length);
+	expect(nft, bytes, length);
+}
+
+void nft_goes_to_network(
+    struct nft *nft, const struct sockaddr_storage *network, const struct sockaddr_storage *mask)
+{
+	unsigned char masked[sizeof(struct in6_addr)];
+	uint32_t length;
+	const unsigned char *bits = address_bytes(mask, &length), *bytes = address_bytes(network, &length);
+	for (uint32_t i = 0; i < length; i++)
+		masked[i] = bytes[i] & bits[i];
+	expect_family(nft, network);
+	load_payload(nft, NFT_PAYLOAD_NETWORK_HEADER,
+	    network->ss_family == AF_INET6 ? DESTINATION_6 : DESTINATION_4, length);
+	keep_bits(nft, bits, length);
+	expect(nft, masked, length);
+}
+
+void nft_is_an_answer(struct nft *nft)
+{
+	static const uint8_t reply = 1; /* IP_CT_DIR_REPLY */
+	struct expression connection = begin(nft, "ct");
+	batch_number(nft->batch, NFTA_CT_DREG, NFT_REG_1);
+	batch_number(nft->batch, NFTA_CT_KEY, NFT_CT_DIRECTION);
+	end(nft, connection);
+	expect(nft, &reply, sizeof(reply));
 }
 
 void nft_mark_is(struct nft *nft, uint32_t mark)
@@ -327,6 +369,14 @@ void nft_reject(struct nft *nft)
 {
 	struct expression reject = begin(nft, "reject");
 	batch_number(nft->batch, NFTA_REJECT_TYPE, NFT_REJECT_TCP_RST);
+	end(nft, reject);
+}
+
+void nft_reject_unreachable(struct nft *nft)
+{
+	struct expression reject = begin(nft, "reject");
+	batch_number(nft->batch, NFTA_REJECT_TYPE, NFT_REJECT_ICMPX_UNREACH);
+	batch_bytes(nft->batch, NFTA_REJECT_ICMP_CODE, &(uint8_t){ NFT_REJECT_ICMPX_NO_ROUTE }, 1);
 	end(nft, reject);
 }
 

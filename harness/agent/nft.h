@@ -44,6 +44,10 @@ void nft_port_from(struct nft *nft, uint16_t port);
 void nft_port_to(struct nft *nft, uint16_t port);
 void nft_begins_connection(struct nft *nft); /* SYN without ACK, FIN or RST */
 void nft_comes_from(struct nft *nft, const struct sockaddr_storage *address);
+void nft_goes_to_network(
+    struct nft *nft, const struct sockaddr_storage *network, const struct sockaddr_storage *mask);
+/* Of a connection (a datagram and what it answers are one, too) that the other side began. */
+void nft_is_an_answer(struct nft *nft);
 void nft_mark_is(struct nft *nft, uint32_t mark);
 void nft_mark_is_like(struct nft *nft, uint32_t mark, uint32_t mask);
 /* The packet is for a socket of that mark; for one that is transparent, connections being made included. */
@@ -59,7 +63,8 @@ void nft_fits_in(struct nft *nft, const char *set);
 void nft_ring(struct nft *nft, const char *bell);
 void nft_set_mark(struct nft *nft, uint32_t mark);
 void nft_set_connection_mark(struct nft *nft, uint32_t mark);
-void nft_reject(struct nft *nft); /* with a TCP reset */
+void nft_reject(struct nft *nft);             /* with a TCP reset */
+void nft_reject_unreachable(struct nft *nft); /* by ICMP: there is no route */
 /* The packet is taken by the transparent socket that listens on this port, as it is: no NAT. */
 void nft_hand_over(struct nft *nft, uint16_t port);
 void nft_redirect(struct nft *nft, uint16_t port);

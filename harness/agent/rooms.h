@@ -64,6 +64,11 @@ void socket_notices_sweep(void);
 #define AGENT_MARK 0x66730001u
 const char *redirect_names(uint16_t port);
 
+/* ---- seal.c: nftables, by netlink ---- */
+/* From now on nothing that the namespace begins reaches beyond the networks that its interfaces are on; what
+ * it answers does. It outlives the agent: a service that is still there must not get out by its end. */
+const char *seal(void);
+
 /* ---- gate.c ---- */
 enum gate_phase {
 	GATE_UNREACHABLE,

@@ -79,6 +79,9 @@ static void tell_names(struct world *world, size_t whom)
 	/* The engine's own resolver, which the agent's marked packets reach. */
 	if (world->identity.egress)
 		tell(world, whom, "forward 127.0.0.11");
+	/* An internal network has no way out; one with published ports has. */
+	else
+		tell(world, whom, "seal");
 }
 
 static void tell_taps(struct world *world, size_t whom)

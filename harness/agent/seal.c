@@ -1,0 +1,98 @@
+/* Nothing leaves the world: what the namespace begins ends at the edge of its own networks. */
+#include "agent/nft.h"
+#include "agent/rooms.h"
+
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <string.h>
+
+#define TABLE "falsestart-seal"
+#define CHAIN "output"
+/* Behind the redirection of names and Docker's own NAT (-100): where a packet really goes is known. */
+#define PRIORITY 0
+
+static void accept_rule(struct nft *nft)
+{
+	nft_verdict(nft, VERDICT_ACCEPT, NULL);
+	nft_rule_end(nft);
+}
+
+static void let_reach(
+    struct nft *nft, const struct sockaddr_storage *network, const struct sockaddr_storage *mask)
+{
+	nft_rule(nft, CHAIN);
+	nft_goes_to_network(nft, network, mask);
+	accept_rule(nft);
+}
+
+/* Loopback's included. A container's addresses stay as they are: once is enough. */
+static void let_reach_interfaces(struct nft *nft, const struct ifaddrs *interfaces)
+{
+	for (const struct ifaddrs *item = interfaces; item; item = item->ifa_next) {
+		struct sockaddr_storage network = { 0 }, mask = { 0 };
+		int family = item->ifa_addr ? item->ifa_addr->sa_family : AF_UNSPEC;
+		if ((family != AF_INET && family != AF_INET6) || !item->ifa_netmask)
+			continue;
+		size_t size = family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+		memcpy(&network, item->ifa_addr, size);
+		memcpy(&mask, item->ifa_netmask, size);
+		let_reach(nft, &network, &mask);
+	}
+}
+
+static void let_reach_four(struct nft *nft, in_addr_t network, in_addr_t mask)
+{
+	struct sockaddr_storage addresses[2] = { 0 };
+	struct sockaddr_in *four[] = { (void *)&addresses[0], (void *)&addresses[1] };
+	*four[0] = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(network) };
+	*four[1] = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(mask) };
+	let_reach(nft, &addresses[0], &addresses[1]);
+}
+
+/* All or many at once: no router passes that on, and IPv6 finds its neighbours so. */
+static void let_reach_groups(struct nft *nft)
+{
+	struct sockaddr_storage six = { .ss_family = AF_INET6 };
+	((struct sockaddr_in6 *)&six)->sin6_addr.s6_addr[0] = 0xff;
+	let_reach(nft, &six, &six); /* ff00::/8: its own mask */
+	let_reach_four(nft, INADDR_BROADCAST, INADDR_BROADCAST);
+	let_reach_four(nft, 0xe0000000, 0xf0000000);
+}
+
+static void turn_away_others(struct nft *nft)
+{
+	nft_rule(nft, CHAIN);
+	nft_is_an_answer(nft);
+	accept_rule(nft);
+	/* connect(2) would take an ICMP error, which arrives while it is still under way, only for the second
+	 * SYN, a second later. */
+	nft_rule(nft, CHAIN);
+	nft_protocol(nft, IPPROTO_TCP);
+	nft_reject(nft);
+	nft_rule_end(nft);
+	nft_rule(nft, CHAIN);
+	nft_reject_unreachable(nft);
+	nft_rule_end(nft);
+}
+
+const char *seal(void)
+{
+	static struct batch batch;
+	struct nft nft = { .batch = &batch, .table = TABLE };
+	struct ifaddrs *interfaces = NULL;
+	if (getifaddrs(&interfaces) < 0)
+		return "the namespace's own networks cannot be listed";
+	batch_begin(&batch);
+	nft_table_anew(&nft);
+	nft_chain_hooked(&nft, CHAIN, "filter", HOOK_OUTPUT, PRIORITY);
+	let_reach_interfaces(&nft, interfaces);
+	let_reach_groups(&nft);
+	turn_away_others(&nft);
+	freeifaddrs(interfaces);
+	if (batch_send(&batch) == 0)
+		return NULL;
+	return "nothing keeps packets in: the kernel needs nf_tables with inet, reject and connection "
+	       "tracking, "
+	       "and the agent CAP_NET_ADMIN";
+}
