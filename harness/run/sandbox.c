@@ -23,6 +23,7 @@ struct sandbox {
 	char nobody[INET_ADDRSTRLEN];
 	bool failed;
 	struct timer *alive;
+	int64_t alive_ns;   /* it certainly worked then, in the loop's time */
 	sandbox_done *done; /* of what is under way: opening, or flushing */
 	void *owner;
 };
@@ -137,7 +138,9 @@ static void failed(void *owner, const struct err *err)
 	timer_cancel(sandbox->alive);
 	sandbox->alive = NULL;
 	sandbox->failed = true;
-	world_fail(sandbox->world, err);
+	/* After the world's end only while it is being heard out. */
+	if (sandbox->done || !world_is_over(sandbox->world))
+		world_fail_since(sandbox->world, err, sandbox->alive_ns);
 	finish(sandbox, err);
 }
 
@@ -190,14 +193,15 @@ static void ask_alive(void *owner)
 
 static void answered_alive(void *owner, int64_t from_ns, int64_t to_ns, const struct err *err)
 {
-	(void)from_ns;
 	(void)to_ns;
 	struct sandbox *sandbox = owner;
 	struct loop *loop = sandbox->world->config.loop;
-	if (err)
+	if (err) {
 		failed(sandbox, err);
-	else
-		sandbox->alive = timer_start(loop, loop_now_ns(loop) + ALIVE_EVERY_NS, ask_alive, sandbox);
+		return;
+	}
+	sandbox->alive_ns = from_ns;
+	sandbox->alive = timer_start(loop, loop_now_ns(loop) + ALIVE_EVERY_NS, ask_alive, sandbox);
 }
 
 /* ---- opening ---- */
@@ -246,6 +250,7 @@ void sandbox_open(struct sandbox *sandbox, sandbox_done *done, void *owner)
 	    sandbox_config(&world->identity, sandbox->service, world->config.agent_image, ports, count);
 	sandbox->done = done;
 	sandbox->owner = owner;
+	sandbox->alive_ns = loop_now_ns(world->config.loop);
 	sandbox->call =
 	    engine_container_create(world->config.engine, sandbox->name, config, created, sandbox);
 	json_decref(config);
@@ -283,7 +288,10 @@ static void flushed(void *owner, int64_t from_ns, int64_t to_ns, const struct er
 {
 	(void)from_ns;
 	(void)to_ns;
-	finish(owner, err);
+	if (err)
+		failed(owner, err);
+	else
+		finish(owner, NULL);
 }
 
 bool sandbox_flush(struct sandbox *sandbox, sandbox_done *done, void *owner)

@@ -61,19 +61,18 @@ static void heard(void *owner, const struct event *event)
 		world->config.heard(world->config.owner, world, event);
 }
 
-static void record_trouble(struct world *world, const char *what, bool fatal)
+static void record_trouble(struct world *world, const char *what, bool fatal, int64_t since_ns)
 {
-	int64_t now = loop_now_ns(world->config.loop);
 	recorder_add(world->recorder, (struct event){ .kind = EVENT_TROUBLE,
-					  .from_ns = now,
-					  .to_ns = now,
+					  .from_ns = since_ns,
+					  .to_ns = loop_now_ns(world->config.loop),
 					  .trouble = { .what = what, .fatal = fatal } });
 }
 
 void world_note_trouble(struct world *world, const char *what)
 {
 	if (!world_is_over(world))
-		record_trouble(world, what, false);
+		record_trouble(world, what, false, loop_now_ns(world->config.loop));
 }
 
 static void record_world(struct world *world)
@@ -222,12 +221,7 @@ static void end_services(struct world *world)
 static void heard_out(void *owner, const struct err *err)
 {
 	struct world *world = owner;
-	if (err && world->outcome.end != WORLD_TROUBLE) {
-		/* What was to be seen was perhaps not seen: nothing of it can be judged. */
-		record_trouble(world, err->message, true);
-		world->outcome.err = *err;
-		world->outcome.end = WORLD_TROUBLE;
-	}
+	(void)err; /* the sandbox has told the world */
 	if (--world->pending == 0)
 		end_services(world);
 }
@@ -260,13 +254,22 @@ void world_finish(struct world *world, enum world_end end)
 	hear_out(world);
 }
 
+void world_fail_since(struct world *world, const struct err *err, int64_t since_ns)
+{
+	if (!world->recorder || (world->over && world->outcome.end == WORLD_TROUBLE))
+		return;
+	record_trouble(world, err->message, true, since_ns);
+	world->outcome.err = *err;
+	if (world->over)
+		world->outcome.end = WORLD_TROUBLE;
+	else
+		world_finish(world, WORLD_TROUBLE);
+}
+
 void world_fail(struct world *world, const struct err *err)
 {
-	if (world->over)
-		return;
-	record_trouble(world, err->message, true);
-	world->outcome.err = *err;
-	world_finish(world, WORLD_TROUBLE);
+	if (!world->over)
+		world_fail_since(world, err, loop_now_ns(world->config.loop));
 }
 
 void world_give_up(struct world *world, enum world_end end, const struct err *err)

@@ -48,6 +48,9 @@ struct world_identity world_identify(const struct world_config *config);
 void world_set_up(struct world *world);
 /* A failure that ends the world: recorded as trouble. */
 void world_fail(struct world *world, const struct err *err);
+/* The same for one that is found out later than it begins: what came since may be its doing. After the steps
+ * are over, too, while the agents are heard out. */
+void world_fail_since(struct world *world, const struct err *err, int64_t since_ns);
 /* Something that lessens what can be judged, but ends nothing. */
 void world_note_trouble(struct world *world, const char *what);
 /* The steps are over. */

@@ -231,8 +231,8 @@ const struct event *index_trouble_before(const struct index *index, int64_t ns)
 {
 	for (size_t i = 0; i < index->troubles.count; i++) {
 		const struct event *trouble = series_event(index, &index->troubles, i);
-		if (!index_is_loss(index, trouble))
-			return trouble->from_ns <= ns ? trouble : NULL;
+		if (!index_is_loss(index, trouble) && trouble->from_ns <= ns)
+			return trouble;
 	}
 	return NULL;
 }

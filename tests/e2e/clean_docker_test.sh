@@ -46,10 +46,10 @@ expect [ -n "$reaper" ]
 kill -KILL "$reaper"
 kill -KILL "$runner"
 wait "$runner"
-expect [ "$(left_by "$id" | wc -l)" -eq 3 ]
+expect [ "$(left_by "$id" | wc -l)" -eq 4 ]
 run 60 clean --run "$id"
 expect_status 0
-expect_text "$out" 'removed 1 containers, 1 networks, 1 volumes'
+expect_text "$out" 'removed 2 containers, 1 networks, 1 volumes'
 expect [ -z "$(left_by "$id")" ]
 run 60 clean --run "$id"
 expect_status 0
@@ -63,28 +63,28 @@ kill -KILL "$runner"
 wait "$runner"
 under_way
 second=$id
-expect [ "$(left_by "$first" | wc -l)" -eq 3 ]
+expect [ "$(left_by "$first" | wc -l)" -eq 4 ]
 run 60 clean --run "$first"
 expect_status 0
 expect [ -z "$(left_by "$first")" ]
-expect [ "$(left_by "$second" | wc -l)" -eq 3 ]
+expect [ "$(left_by "$second" | wc -l)" -eq 4 ]
 expect kill -0 "$runner"
 
 topic "ids that are part of others, and those that are none"
 for odd in "$(echo "$second" | cut -c 1-4)" "" "*" ".*" "$second=" "$second,io" '","x' "$(printf 'a\033[31m')"; do
 	run 60 clean --run "$odd"
 	expect [ "$status" -eq 0 -o "$status" -eq 2 ]
-	expect [ "$(left_by "$second" | wc -l)" -eq 3 ]
+	expect [ "$(left_by "$second" | wc -l)" -eq 4 ]
 	expect_no_text "$err" "$(printf '\033')"
 done
 
 topic "clean --run of a run under way: it notices"
 run 60 clean --run "$second"
 expect_status 0
-kill -INT "$runner"
 wait "$runner"
 status=$?
-expect_status 130
+expect_status 3
+expect_text "$err" 'the agent of `subject` is gone'
 expect [ -z "$(left_by "$second")" ]
 
 topic "two that clean the same run at once"
@@ -110,7 +110,7 @@ docker create --label "$own_label" --network none --name "fs-$$-model" falsestar
 docker commit -c 'VOLUME /brought' "fs-$$-model" "falsestart/e2e-$$:latest" >/dev/null
 sed -i "s/rude:latest/e2e-$$:latest/" "$work/long.yaml"
 under_way
-brought=$(docker inspect -f '{{range .Mounts}}{{println .Name}}{{end}}' "$(docker ps -q --filter "label=io.falsestart.run=$id")")
+brought=$(docker inspect -f '{{range .Mounts}}{{println .Name}}{{end}}' "$(containers_of "$id")")
 expect [ "$(echo "$brought" | grep -c .)" -eq 2 ]
 kill -INT "$runner"
 wait "$runner"

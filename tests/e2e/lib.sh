@@ -156,6 +156,15 @@ left_by() {
 	docker volume ls -q --filter "label=io.falsestart.run=$1"
 }
 
+# containers_of ID [SERVICE]: the running containers of a run's services; sandboxes_of: those of their agents.
+containers_of() {
+	docker ps -q --filter "label=io.falsestart.run=$1" --filter "label=io.falsestart.service${2:+=$2}"
+}
+
+sandboxes_of() {
+	docker ps -q --filter "label=io.falsestart.run=$1" --filter "label=io.falsestart.sandbox${2:+=$2}"
+}
+
 reapers_of() {
 	pgrep -f "^falsestart reap --run $1"
 }

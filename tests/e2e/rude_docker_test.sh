@@ -153,7 +153,7 @@ sed -i 's/hold: 3s real/wait: { for: subject, event: oom-killed, max: 60s real }
 runner=$!
 children="$children $runner"
 is_running() {
-	container=$(docker ps -q --filter "label=io.falsestart.run=$(run_ids | tail -n 1)")
+	container=$(containers_of "$(run_ids | tail -n 1)")
 	[ -n "$container" ]
 }
 for folder in "$reports"/*-*; do
