@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define READING_NS 2000 /* three readings of clocks take less, undisturbed */
+#define READINGS_MAX 10
 #define NS_PER_S INT64_C(1000000000)
 #define BATCH 512
 
@@ -28,15 +30,28 @@ int64_t now_ns(void)
 	return now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
+/* The wall clock is read between two readings of the other, so that half of what lies between them is the
+ * most this can be wrong by: milliseconds, if the agent was put off the processor just there. Then it reads
+ * again. */
+static int64_t monotonic_minus_wall_ns(void)
+{
+	int64_t best_ns = 0, closest_ns = INT64_MAX;
+	for (int i = 0; i < READINGS_MAX && closest_ns > READING_NS; i++) {
+		struct timespec wall;
+		int64_t before_ns = now_ns();
+		clock_gettime(CLOCK_REALTIME, &wall);
+		int64_t between_ns = now_ns() - before_ns;
+		if (between_ns >= closest_ns)
+			continue;
+		closest_ns = between_ns;
+		best_ns = before_ns + between_ns / 2 - (wall.tv_sec * NS_PER_S + wall.tv_nsec);
+	}
+	return best_ns;
+}
+
 int64_t monotonic_of_ns(int64_t realtime_ns)
 {
-	struct timespec wall;
-	/* The wall clock is read between two readings of the other, so that half of what lies between them
-	 * is the most this can be wrong by. */
-	int64_t before_ns = now_ns();
-	clock_gettime(CLOCK_REALTIME, &wall);
-	int64_t after_ns = now_ns();
-	return realtime_ns - (wall.tv_sec * NS_PER_S + wall.tv_nsec) + before_ns + (after_ns - before_ns) / 2;
+	return realtime_ns + monotonic_minus_wall_ns();
 }
 
 static void timer_ready(struct source *source, uint32_t events)
