@@ -40,7 +40,7 @@ const char *names_set(const char *name, const struct sockaddr_storage *addresses
 const char *names_resolve(const char *name, enum resolution how, int64_t late_ns,
     const struct sockaddr_storage *stale, int attempts)
 {
-	return note("resolve %s %d %ld %d %d\n", name, how, late_ns, stale->ss_family, attempts);
+	return note("resolve %s %d %ld %d %d\n", name, how, late_ns, stale ? stale->ss_family : 0, attempts);
 }
 
 const char *names_forward(const struct sockaddr_storage *server)

@@ -45,11 +45,14 @@ static uint8_t take8(struct cursor *cursor)
 	return bytes ? *bytes : 0;
 }
 
+/* What no name has in it, so that it equals none. */
+#define NO_LETTER ((char)-1)
+
 static char lower(uint8_t byte)
 {
 	if (byte >= 'A' && byte <= 'Z')
 		return (char)(byte | 0x20);
-	return byte == '.' || byte == 0 ? (char)0xff : (char)byte;
+	return byte == '.' || byte == 0 ? NO_LETTER : (char)byte;
 }
 
 /* An uncompressed name, as a question has it. */
@@ -284,7 +287,10 @@ int dns_normalise(const char *name, char ret_name[static NAME_BYTES_MAX])
 		bool last = i + 1 == length || name[i + 1] == '.';
 		if ((!label && (last || !i)) || label > 63)
 			return -1;
-		ret_name[i] = name[i] == '.' ? '.' : lower((uint8_t)name[i]);
+		if (name[i] == '.')
+			ret_name[i] = '.';
+		else
+			ret_name[i] = lower((uint8_t)name[i]);
 	}
 	ret_name[length] = '\0';
 	return 0;

@@ -31,7 +31,8 @@ static void print_help(FILE *out)
 			    out, "  %-7s %-16s %s\n", command->name, command->arguments, command->summary);
 	fputs("\nfalsestart COMMAND --help tells more. Exit status: 0 passed, 1 failed, 2 usage or invalid "
 	      "scenario,\n"
-	      "3 environment (engine, image, agent), 4 inconclusive, 5 nothing selected, 129/130/143 interrupted.\n",
+	      "3 environment (engine, image, agent), 4 inconclusive, 5 nothing selected, 129/130/143 "
+	      "interrupted.\n",
 	    out);
 }
 

@@ -85,7 +85,7 @@ static size_t add_connection(const struct client *client, int which, struct try 
 
 static struct trace *write_client(const struct client *client)
 {
-	struct try tries[TRIES_MAX];
+	struct try tries[TRIES_MAX] = { 0 };
 	struct story story = story_begin();
 	size_t count = 0;
 	for (int which = 0; which < client->connections; which++)

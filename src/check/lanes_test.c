@@ -26,7 +26,7 @@ static int compare_tries(const void *left, const void *right)
  * 200 µs, and the gaps are counted from there. */
 static int64_t tell_pool(struct story *story, struct pool pool)
 {
-	struct try tries[64];
+	struct try tries[64] = { 0 };
 	size_t count = 0;
 	int open = 0;
 	const int64_t *at_ms = pool.at_ms ? pool.at_ms : doubling_ms;

@@ -198,6 +198,15 @@ static size_t first_position(const struct lanes *lanes, const struct item *first
 	return first->epoch_is_cut ? lanes_position(lanes, (size_t)(first - lanes->items)) : 1;
 }
 
+static size_t begin_run(struct retries *runs, const struct lanes *lanes, const struct item *item)
+{
+	struct run *run = add_run(runs);
+	run->number = item->epoch;
+	run->connection = item->lane;
+	run->position = first_position(lanes, item);
+	return runs->count - 1;
+}
+
 static void retries_build(const struct lanes *lanes, struct retries *runs)
 {
 	size_t *by_item OWNED = xcalloc(lanes->count, sizeof(*by_item));
@@ -206,13 +215,8 @@ static void retries_build(const struct lanes *lanes, struct retries *runs)
 		if (!item->is_placed)
 			continue;
 		by_item[i] = run_of(by_item, item);
-		if (by_item[i] == NO_ITEM) {
-			struct run *run = add_run(runs);
-			by_item[i] = runs->count - 1;
-			run->number = item->epoch;
-			run->connection = item->lane;
-			run->position = first_position(lanes, item);
-		}
+		if (by_item[i] == NO_ITEM)
+			by_item[i] = begin_run(runs, lanes, item);
 		struct run *run = &runs->items[by_item[i]];
 		if (item->open == 0 && run->alone == run->count)
 			run->alone++;

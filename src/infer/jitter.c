@@ -198,7 +198,6 @@ static double cost_of_width(struct trial *trial)
 		double last = scale * trial->grown[trial->growing - 1];
 		penalty =
 		    100 * excess(log(rest->low / next) - slack) + 100 * excess(log(last / rest->low) - slack);
-		count += rest->count;
 	}
 	trial->scale = scale;
 	trial->width = width;

@@ -100,7 +100,7 @@ static inline struct tally try_sort(const struct sort *sort)
 {
 	static struct scene scene;
 	const char *wanted = getenv("FALSESTART_INFER_RUNS");
-	struct tally tally = { .runs = wanted ? atoi(wanted) : RUNS };
+	struct tally tally = { .runs = wanted ? (int)strtol(wanted, NULL, 10) : RUNS };
 	for (int i = 0; i < tally.runs; i++) {
 		struct client client = make_client(&sort->client);
 		scene_make(&scene, &client);

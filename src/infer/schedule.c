@@ -113,7 +113,7 @@ static int compare_lengths(const void *left, const void *right)
 static double typical_length(
     const struct gaps *sorted, int from_index, double *ret_deviation, size_t *ret_count)
 {
-	double lengths[GAPS_MAX], sum = 0, weight = 0;
+	double lengths[GAPS_MAX] = { 0 }, sum = 0, weight = 0;
 	size_t count = 0;
 	for (size_t i = 0; i < sorted->count; i++)
 		if (sorted->items[i].index >= from_index)
@@ -179,7 +179,7 @@ static struct line regress(
 /* The slope that most pairs of neighbours agree on: one gap that is off does not move it. */
 static double median_slope(const struct levels *levels, size_t count, bool logarithm)
 {
-	double slopes[GROWTH_LEVELS];
+	double slopes[GROWTH_LEVELS] = { 0 };
 	for (size_t i = 0; i + 1 < count; i++) {
 		const struct level *a = &levels->items[i], *b = &levels->items[i + 1];
 		double rise = logarithm ? log(b->middle / a->middle) : b->middle - a->middle;

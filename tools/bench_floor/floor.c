@@ -60,9 +60,8 @@ static void call(const char *method, const char *path, const char *body, char *r
 	if (write(fd, request, (size_t)length) != length)
 		die("%s %s: short write", method, path);
 	size_t used = 0;
-	for (ssize_t count;
-	     used < REPLY_MAX - 1 && (count = read(fd, reply + used, REPLY_MAX - 1 - used)) > 0;)
-		used += (size_t)count;
+	for (ssize_t got; used < REPLY_MAX - 1 && (got = read(fd, reply + used, REPLY_MAX - 1 - used)) > 0;)
+		used += (size_t)got;
 	reply[used] = '\0';
 	close(fd);
 	if (strncmp(reply, "HTTP/1.1 2", 10) != 0)
