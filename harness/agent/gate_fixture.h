@@ -29,22 +29,31 @@
 #include <unistd.h>
 
 #define PORT 7000
+#define FREE_PORT 7001 /* nobody listens there */
 #define DEADLINE_MS 5000
 #define SERVER_4 "10.9.0.2"
 #define SERVER_6 "fd09::2"
 #define CLIENT_4 "10.9.0.1"
 #define OTHER_CLIENT_4 "10.9.0.3"
 
-enum order_kind { ORDER_SCRIPT, ORDER_IGNORE, ORDER_CLOSE_ALL, ORDER_DIAL_INSIDE, ORDER_HAS_TABLE };
+enum order_kind {
+	ORDER_SCRIPT,
+	ORDER_IGNORE,
+	ORDER_CLOSE_ALL,
+	ORDER_DIAL_INSIDE,
+	ORDER_LISTEN_INSIDE,
+	ORDER_HAS_TABLE,
+};
 struct order {
 	enum order_kind kind;
 	int count;
 	struct gate_step steps[GATE_STEPS_MAX];
+	uint16_t port; /* of the script; 0: PORT */
 	struct sockaddr_storage address;
 };
 struct outcome {
 	char message[256]; /* "": none */
-	int value;         /* DIAL_INSIDE: errno; HAS_TABLE: 0 or 1 */
+	int value;         /* DIAL_INSIDE, LISTEN_INSIDE: errno; HAS_TABLE: 0 or 1 */
 };
 
 struct fixture {
@@ -130,6 +139,17 @@ static inline int dial_inside(void)
 	return failure;
 }
 
+/* As servers do: with SO_REUSEADDR. */
+static inline int listen_inside(void)
+{
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(FREE_PORT) };
+	int fd = socket(AF_INET6, SOCK_STREAM, 0), yes = 1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+	int failure = bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0 || listen(fd, 1) < 0 ? errno : 0;
+	close(fd);
+	return failure;
+}
+
 static inline void obey(struct source *source, uint32_t events)
 {
 	(void)events;
@@ -140,7 +160,7 @@ static inline void obey(struct source *source, uint32_t events)
 		exit(0);
 	switch (order.kind) {
 	case ORDER_SCRIPT:
-		message = gate_script(PORT, order.steps, order.count);
+		message = gate_script(order.port ? order.port : PORT, order.steps, order.count);
 		break;
 	case ORDER_IGNORE:
 		message = gate_ignore(&order.address);
@@ -150,6 +170,9 @@ static inline void obey(struct source *source, uint32_t events)
 		break;
 	case ORDER_DIAL_INSIDE:
 		outcome.value = dial_inside();
+		break;
+	case ORDER_LISTEN_INSIDE:
+		outcome.value = listen_inside();
 		break;
 	case ORDER_HAS_TABLE:
 		outcome.value = has_table();

@@ -580,6 +580,27 @@ static void test_inside_is_spared(void **state)
 	assert_int_equal(ask(ORDER_DIAL_INSIDE), 0);
 }
 
+/* A server that is started while its port speaks finds the port free. */
+static void test_server_begins_meanwhile(void **state)
+{
+	(void)state;
+	static const struct gate_step steps[] = {
+		{ .phase = GATE_HUNG },
+		{ .phase = GATE_LOADING, .protocol = PROTOCOL_REDIS },
+		{ .phase = GATE_SLOW },
+	};
+	struct sockaddr_storage server = address_of(SERVER_4, FREE_PORT);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+		struct order order = { .kind = ORDER_SCRIPT, .port = FREE_PORT, .count = 1 };
+		order.steps[0] = steps[i];
+		assert_string_equal(give(&order).message, "");
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+		assert_int_equal(connect(fd, (struct sockaddr *)&server, sizeof(struct sockaddr_in)), 0);
+		assert_int_equal(ask(ORDER_LISTEN_INSIDE), 0);
+		close(fd);
+	}
+}
+
 #define SWITCHES 101
 static void test_switching(void **state)
 {
@@ -664,6 +685,7 @@ int main(void)
 		TEST(test_ignored),
 		TEST(test_counted_stay),
 		TEST(test_inside_is_spared),
+		TEST(test_server_begins_meanwhile),
 		TEST(test_switching),
 		TEST(test_full),
 		TEST(test_refusals),
