@@ -14,11 +14,22 @@ struct looks {
 	size_t service;
 	const struct phase_script *script; /* NULL: nothing was ever asked */
 	size_t at;                         /* the step that is in force, or is being made */
-	size_t pending;                    /* commands without an answer */
+	struct asked *asked;               /* one an agent, by service */
+	size_t pending;                    /* commands without an answer, of all agents */
+	int64_t began_ns;                  /* what was asked earlier is of another phase */
 	int64_t from_ns, to_ns;            /* in between, what is being made took effect */
 	bool made;
-	bool names_changed, gate_changed; /* something has to be undone */
+	bool awaited;       /* phasing_begin() is not done before it is made */
+	bool names_changed; /* has to be undone */
+	enum phase gate;    /* what the gate is in, or comes to be in when its script is over */
+	bool gate_moves;    /* its script is not over */
 	struct timer *timer;
+};
+
+/* What an agent tells of a phase before it has answered is about the one before. */
+struct asked {
+	struct looks *looks;
+	size_t pending;
 };
 
 struct phasing {
@@ -35,8 +46,13 @@ struct phasing *phasing_new(struct world *world)
 	struct phasing *phasing = xcalloc(1, sizeof(*phasing));
 	phasing->world = world;
 	phasing->looks = xcalloc(count, sizeof(*phasing->looks));
-	for (size_t i = 0; i < count; i++)
-		phasing->looks[i] = (struct looks){ .phasing = phasing, .service = i };
+	for (size_t i = 0; i < count; i++) {
+		struct looks *looks = &phasing->looks[i];
+		*looks = (struct looks){ .phasing = phasing, .service = i, .gate = PHASE_READY };
+		looks->asked = xcalloc(count, sizeof(*looks->asked));
+		for (size_t k = 0; k < count; k++)
+			looks->asked[k].looks = looks;
+	}
 	return phasing;
 }
 
@@ -44,10 +60,19 @@ void phasing_free(struct phasing *phasing)
 {
 	if (!phasing)
 		return;
+	phasing_stop(phasing);
 	for (size_t i = 0; i < phasing->world->config.plan->stack->service_count; i++)
-		timer_cancel(phasing->looks[i].timer);
+		free(phasing->looks[i].asked);
 	free(phasing->looks);
 	free(phasing);
+}
+
+void phasing_stop(struct phasing *phasing)
+{
+	for (size_t i = 0; i < phasing->world->config.plan->stack->service_count; i++) {
+		timer_cancel(phasing->looks[i].timer);
+		phasing->looks[i].timer = NULL;
+	}
 }
 
 static const struct service *service_of(const struct looks *looks)
@@ -107,7 +132,6 @@ static void finish(struct phasing *phasing, const struct err *err)
 {
 	phasing_done *done = phasing->done;
 	phasing->done = NULL;
-	phasing->beginning = 0;
 	if (done)
 		done(phasing->owner, err);
 	else if (err)
@@ -123,13 +147,17 @@ static void made(struct looks *looks)
 	if (is_of_names(step) && step->for_ns > 0)
 		looks->timer = timer_start(
 		    phasing->world->config.loop, looks->to_ns + step->for_ns, time_is_over, looks);
-	if (phasing->beginning > 0 && --phasing->beginning == 0)
+	bool was_awaited = looks->awaited;
+	looks->awaited = false;
+	if (was_awaited && --phasing->beginning == 0)
 		finish(phasing, NULL);
 }
 
 static void answered(void *owner, int64_t from_ns, int64_t to_ns, const struct err *err)
 {
-	struct looks *looks = owner;
+	struct asked *asked = owner;
+	struct looks *looks = asked->looks;
+	asked->pending--;
 	looks->pending--;
 	if (world_is_over(looks->phasing->world))
 		return;
@@ -140,10 +168,12 @@ static void answered(void *owner, int64_t from_ns, int64_t to_ns, const struct e
 		finish(looks->phasing, &failure);
 		return;
 	}
-	if (looks->from_ns == 0 || from_ns < looks->from_ns)
-		looks->from_ns = from_ns;
-	if (to_ns > looks->to_ns)
-		looks->to_ns = to_ns;
+	if (from_ns >= looks->began_ns) {
+		if (looks->from_ns == 0 || from_ns < looks->from_ns)
+			looks->from_ns = from_ns;
+		if (to_ns > looks->to_ns)
+			looks->to_ns = to_ns;
+	}
 	if (looks->pending == 0 && !looks->made)
 		made(looks);
 }
@@ -163,7 +193,8 @@ static void command(struct looks *looks, size_t service, const struct buf *line)
 		return;
 	}
 	looks->pending++;
-	sandbox_command(looks->phasing->world->sandboxes[service], answered, looks, "%s",
+	looks->asked[service].pending++;
+	sandbox_command(looks->phasing->world->sandboxes[service], answered, &looks->asked[service], "%s",
 	    line->length ? line->bytes : "");
 }
 
@@ -185,38 +216,64 @@ static void resolve(struct looks *looks, const struct phase_step *step)
 	looks->names_changed = step != NULL;
 }
 
-static void gate(struct looks *looks, const struct phase_step *steps, size_t count, bool goes_on)
+/* What stands before the port while the names say something. A host that is gone does not answer at its old
+ * address either. */
+static enum phase gate_beside(const struct looks *looks, const struct phase_step *names)
+{
+	return names->phase == PHASE_ABSENT && service_of(looks)->protocol_port ? PHASE_UNREACHABLE
+										: PHASE_READY;
+}
+
+static void gate(struct looks *looks, const struct phase_step *steps, size_t count)
 {
 	struct buf line CLEANUP(buf_release) = { 0 };
 	phase_gate_command(&line, service_of(looks), steps, count);
-	if (goes_on)
-		buf_add_string(&line, " then ready");
 	command(looks, looks->service, &line);
-	looks->gate_changed = count > 1 || goes_on || steps->phase != PHASE_READY;
+	looks->gate = steps[count - 1].phase;
+	looks->gate_moves = count > 1;
+}
+
+/* From `at` up to the next step of names. The gate goes on from there by itself, so that what its last phase
+ * has counted stays in it, but stays there for as long as it takes to tell the others what to make of the
+ * names: a client that never waits would otherwise slip through in between. */
+static void gate_run(struct looks *looks, size_t at)
+{
+	static const int64_t telling_ns = 100 * NS_PER_MS;
+	const struct phase_script *script = looks->script;
+	struct phase_step steps[PHASE_STEPS_MAX + 1] = { 0 };
+	size_t end = end_of_run(script, at), count = end - at;
+	memcpy(steps, &script->steps[at], count * sizeof(*steps));
+	if (end < script->step_count) {
+		struct phase_step last = { .phase = gate_beside(looks, &script->steps[end]) };
+		if (last.phase != steps[count - 1].phase && count + 2 <= PHASE_STEPS_MAX) {
+			steps[count] = steps[count - 1];
+			steps[count].attempts = 0;
+			steps[count++].for_ns = telling_ns;
+		}
+		steps[count++] = last;
+	}
+	gate(looks, steps, count);
 }
 
 static void enter(struct looks *looks, size_t at)
 {
-	static const struct phase_step unreachable = { .phase = PHASE_UNREACHABLE };
-	static const struct phase_step ready = { .phase = PHASE_READY };
-	const struct phase_script *script = looks->script;
+	if (world_is_over(looks->phasing->world))
+		return;
 	looks->at = at;
 	looks->made = false;
+	looks->began_ns = loop_now_ns(looks->phasing->world->config.loop);
 	looks->from_ns = looks->to_ns = 0;
 	const struct phase_step *step = step_of(looks);
 	if (!is_of_names(step)) {
-		size_t end = end_of_run(script, at);
-		gate(looks, step, end - at, end < script->step_count);
+		gate_run(looks, at);
 		if (looks->names_changed)
 			resolve(looks, NULL);
 		return;
 	}
 	resolve(looks, step);
-	/* A host that is gone does not answer at its old address either. */
-	if (step->phase == PHASE_ABSENT && service_of(looks)->protocol_port)
-		gate(looks, &unreachable, 1, false);
-	else if (looks->gate_changed)
-		gate(looks, &ready, 1, false);
+	struct phase_step beside = { .phase = gate_beside(looks, step) };
+	if (looks->gate_moves || looks->gate != beside.phase)
+		gate(looks, &beside, 1);
 	if (looks->pending == 0)
 		made(looks); /* nobody could look it up */
 }
@@ -234,6 +291,7 @@ void phasing_begin(struct phasing *phasing, const struct phase_script *scripts, 
 		timer_cancel(looks->timer);
 		looks->timer = NULL;
 		looks->script = &scripts[i];
+		looks->awaited = true;
 		enter(looks, 0);
 	}
 }
@@ -249,7 +307,10 @@ static void gate_went_on(struct looks *looks, const struct notice *notice)
 	size_t next = begin + (size_t)notice->number;
 	if (next >= looks->script->step_count || next <= looks->at)
 		return;
+	if (!looks->made)
+		made(looks); /* it has been met: not everybody has answered yet, but whom it is about has */
 	if (is_of_names(&looks->script->steps[next])) {
+		looks->gate_moves = false;
 		enter(looks, next);
 		return;
 	}
@@ -257,19 +318,40 @@ static void gate_went_on(struct looks *looks, const struct notice *notice)
 	record(looks, notice->at_ns, notice->at_ns);
 }
 
+static void names_went_on(struct looks *looks)
+{
+	if (!looks->made)
+		made(looks);
+	enter(looks, looks->at + 1);
+}
+
+static bool is_name_of(const struct service *service, const char *name)
+{
+	bool is = strcasecmp(service->name, name) == 0;
+	for (size_t i = 0; i < service->aliases.count; i++)
+		is = is || strcasecmp(service->aliases.items[i], name) == 0;
+	return is;
+}
+
+/* Is what this agent says about the phase that is in force or being made? */
+static bool is_about(const struct looks *looks, size_t agent)
+{
+	return looks->script && looks->asked[agent].pending == 0;
+}
+
 void phasing_feed(struct phasing *phasing, size_t service, const struct notice *notice)
 {
 	if (notice->remote.port != 0) {
 		struct looks *looks = &phasing->looks[service];
-		if (looks->made && !is_of_names(step_of(looks)))
+		if (is_about(looks, service) && !is_of_names(step_of(looks)))
 			gate_went_on(looks, notice);
 		return;
 	}
 	/* A name has been looked up often enough: whose it is, its notice says. */
 	for (size_t i = 0; i < phasing->world->config.plan->stack->service_count; i++) {
 		struct looks *looks = &phasing->looks[i];
-		if (looks->made && is_of_names(step_of(looks)) && step_of(looks)->attempts > 0 &&
-		    strcasecmp(service_of(looks)->name, notice->name) == 0)
-			enter(looks, looks->at + 1);
+		if (is_about(looks, service) && is_of_names(step_of(looks)) && step_of(looks)->attempts > 0 &&
+		    is_name_of(service_of(looks), notice->name))
+			names_went_on(looks);
 	}
 }

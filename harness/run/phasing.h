@@ -18,6 +18,8 @@ typedef void phasing_done(void *owner, const struct err *err);
 
 struct phasing *phasing_new(struct world *world);
 void phasing_free(struct phasing *phasing);
+/* The world is over: no script goes on. */
+void phasing_stop(struct phasing *phasing);
 /* Begins these scripts, each in place of what its service was doing; `done` once their first phases are made.
  * One call at a time. */
 void phasing_begin(struct phasing *phasing, const struct phase_script *scripts, size_t count,

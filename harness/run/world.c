@@ -249,6 +249,7 @@ void world_finish(struct world *world, enum world_end end)
 	timer_cancel(world->deadline);
 	world->deadline = NULL;
 	steps_stop(world->steps);
+	phasing_stop(world->phasing);
 	watches_free(world->watches);
 	world->watches = NULL;
 	hear_out(world);
