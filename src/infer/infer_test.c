@@ -103,6 +103,19 @@ static const struct named policies[] = {
 					.apart = 3,
 					.runs = 1,
 					.gaps = 6 } },
+	{ "80 ms and up to 60 ms, in one outage", { .family = FAMILY_FIXED,
+						      .jitter = JITTER_ADDITIVE,
+						      .first = 0.08,
+						      .range = 0.06,
+						      .runs = 1,
+						      .gaps = 95 } },
+	{ "doubling from 30 ms, equal jitter", { .family = FAMILY_EXPONENTIAL,
+						   .jitter = JITTER_EQUAL,
+						   .first = 0.03,
+						   .growth = 2,
+						   .cap = 0.24,
+						   .runs = 60,
+						   .gaps = 5 } },
 };
 
 /* Within 5 %, or the 2 ms of a timer that is late. */

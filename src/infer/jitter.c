@@ -35,9 +35,10 @@ static inline double most(double a, double b)
 }
 
 struct level {
-	double low, high;         /* as seen, widened by nothing */
-	double log_low, log_high; /* `low` with the grain added: so much lower it may be */
-	double grain;             /* the finest of its gaps */
+	double low, high; /* as seen, widened by nothing */
+	double log_low, log_high;
+	double log_lenient; /* of `low` with the grain added: so much lower than its band it may be */
+	double grain;       /* the finest of its gaps */
 	double count;
 };
 
@@ -65,7 +66,8 @@ static void take_logarithms(struct level *level)
 {
 	if (level->count == 0)
 		return;
-	level->log_low = log(level->low + level->grain);
+	level->log_low = log(level->low);
+	level->log_lenient = log(level->low + level->grain);
 	level->log_high = log(level->high);
 }
 
@@ -134,7 +136,7 @@ static double cost_of_share(struct trial *trial)
 {
 	const struct levels *levels = trial->levels;
 	const struct level *rest = trial->growing < levels->count ? &levels->rest[trial->growing] : NULL;
-	double top = -INFINITY, bottom = INFINITY, sum = 0, count = 0;
+	double top = -INFINITY, bottom = INFINITY, lenient = INFINITY, sum = 0, count = 0;
 	for (int i = 0; i < trial->growing; i++) {
 		const struct level *level = &levels->items[i];
 		if (level->count == 0)
@@ -142,15 +144,18 @@ static double cost_of_share(struct trial *trial)
 		double grown = trial->log_grown[i];
 		top = most(top, level->log_high - grown);
 		bottom = least(bottom, level->log_low - grown);
+		lenient = least(lenient, level->log_lenient - grown);
 		sum += level->count * grown;
 		count += level->count;
 	}
-	double ratio = bottom - top, cost = sum + count * top;
+	/* A band is as wide as its gaps lie apart; that of a known share may be missed by the grain. */
+	double ratio = bottom - top, lenient_ratio = lenient - top, cost = sum + count * top;
 	trial->scale = exp(top);
 	trial->cap = 0;
 	if (rest) {
 		trial->cap = rest->high;
 		ratio = least(ratio, rest->log_low - rest->log_high);
+		lenient_ratio = least(lenient_ratio, rest->log_lenient - rest->log_high);
 		cost += rest->count * rest->log_high;
 		/* The cap cuts what would grow on: it lies between the last delay and the next. */
 		double slack = 2 / count + 2 / rest->count;
@@ -162,7 +167,7 @@ static double cost_of_share(struct trial *trial)
 	}
 	switch (trial->jitter) {
 	case JITTER_EQUAL:
-		return cost - count * log(2) + 1000 * excess(-log(2) - ratio);
+		return cost - count * log(2) + 1000 * excess(-log(2) - lenient_ratio);
 	case JITTER_PROPORTIONAL:
 		trial->width = exp(least(ratio, 0));
 		return cost + count * log(most(1 - trial->width, 2 * GRAIN_SHARE));
