@@ -78,8 +78,14 @@ static const char *parse_resolve(struct fields *fields, struct command *command)
 		return "expected nothing more: `answer` is what others end in";
 	}
 	(void)next_field(fields, &field);
-	return piece_has_key(field, "attempts", &value) ? parse_attempts(value, &command->resolve.attempts)
-							: EXPECTS_ATTEMPTS;
+	const char *message = piece_has_key(field, "attempts", &value)
+				  ? parse_attempts(value, &command->resolve.attempts)
+				  : EXPECTS_ATTEMPTS;
+	if (message || !fields->rest)
+		return message;
+	(void)next_field(fields, &field);
+	command->resolve.stays = piece_is(field, "stays");
+	return command->resolve.stays ? NULL : "expected `stays`, or nothing more";
 }
 
 static const char *parse_forward(struct fields *fields, struct command *command)

@@ -40,6 +40,7 @@ struct command {
 			int64_t late_ns;
 			struct sockaddr_storage stale; /* port 0 */
 			int attempts;
+			bool stays; /* until it is told otherwise */
 		} resolve;
 		struct sockaddr_storage forward; /* port 53 where none was given */
 		struct {

@@ -139,6 +139,10 @@ static void test_resolve(void **state)
 	assert_int_equal(command.resolve.how, RESOLVE_LATE);
 	assert_int_equal(command.resolve.late_ns, 1500000000);
 	assert_int_equal(command.resolve.attempts, 0);
+	assert_false(command.resolve.stays);
+	accept_line("2 resolve redis nxdomain attempts=3 stays");
+	assert_int_equal(command.resolve.attempts, 3);
+	assert_true(command.resolve.stays);
 	accept_line("2 resolve redis stale 192.0.2.9 attempts=1");
 	assert_int_equal(command.resolve.how, RESOLVE_STALE);
 	assert_string_equal(host(&command.resolve.stale), "192.0.2.9");
@@ -157,7 +161,9 @@ static void test_resolve(void **state)
 	refuse_line("2 resolve redis silent attempts=0", 5, "attempts=N");
 	refuse_line("2 resolve redis silent attempts", 5, "attempts=N");
 	refuse_line("2 resolve redis silent attempts=1000001", 5, "attempts=N");
-	refuse_line("2 resolve redis silent attempts=1 x", 6, "nothing more");
+	refuse_line("2 resolve redis silent attempts=1 x", 6, "`stays`, or nothing more");
+	refuse_line("2 resolve redis silent attempts=1 stays x", 7, "nothing more");
+	refuse_line("2 resolve redis silent stays", 5, "attempts=N");
 }
 
 static void test_addresses(void **state)

@@ -43,7 +43,7 @@ static const char *carry_out(const struct command *command)
 		return names_set(command->name.name, command->name.addresses, command->name.count);
 	case COMMAND_RESOLVE:
 		return names_resolve(command->resolve.name, command->resolve.how, command->resolve.late_ns,
-		    &command->resolve.stale, command->resolve.attempts);
+		    &command->resolve.stale, command->resolve.attempts, command->resolve.stays);
 	case COMMAND_FORWARD:
 		return names_forward(&command->forward);
 	case COMMAND_TAP_PORT:

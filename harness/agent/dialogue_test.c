@@ -38,9 +38,10 @@ const char *names_set(const char *name, const struct sockaddr_storage *addresses
 }
 
 const char *names_resolve(const char *name, enum resolution how, int64_t late_ns,
-    const struct sockaddr_storage *stale, int attempts)
+    const struct sockaddr_storage *stale, int attempts, bool stays)
 {
-	return note("resolve %s %d %ld %d %d\n", name, how, late_ns, stale ? stale->ss_family : 0, attempts);
+	return note("resolve %s %d %ld %d %d%s\n", name, how, late_ns, stale ? stale->ss_family : 0, attempts,
+	    stays ? " stays" : "");
 }
 
 const char *names_forward(const struct sockaddr_storage *server)
@@ -175,7 +176,7 @@ static void end_input(void)
 static void test_every_command(void **state)
 {
 	(void)state;
-	type("1 ping\n2 name redis 192.0.2.1 ::1\n3 resolve * late 5 attempts=2\n4 forward ::1\n"
+	type("1 ping\n2 name redis 192.0.2.1 ::1\n3 resolve * late 5 attempts=2 stays\n4 forward ::1\n"
 	     "5 tap 6379 redis\n6 tap on\n7 ignore 192.0.2.1\n8 gate 80 hung for=1 then ready\n9 seal\n"
 	     "10 quit\n11 ping\n");
 	run();
@@ -183,7 +184,7 @@ static void test_every_command(void **state)
 	    reader.bytes, "ok 1\nok 2\nok 3\nok 4\nok 5\nok 6\nok 7\nok 8\nok 9\nok 10\n"); /* not 11 */
 	char expected[512];
 	snprintf(expected, sizeof(expected),
-	    "name redis %d 2\nresolve * %d 5000000 0 2\nforward %d\ntap 6379 %d\nsocket notices begin\n"
+	    "name redis %d 2\nresolve * %d 5000000 0 2 stays\nforward %d\ntap 6379 %d\nsocket notices begin\n"
 	    "tap begins\nignore %d\ngate 80 %d 2\nseal\n",
 	    AF_INET, RESOLVE_LATE, AF_INET6, PROTOCOL_REDIS, AF_INET, GATE_HUNG);
 	assert_string_equal(asked, expected);

@@ -19,6 +19,7 @@ struct entry {
 	int64_t late_ns;
 	struct sockaddr_storage stale;
 	int attempts, met; /* 0 attempts: no limit */
+	bool stays;        /* in force when they are used up, until something else is told */
 };
 
 /* Look-ups that a limited rule has met. */
@@ -93,7 +94,7 @@ static void forget_records(const struct entry *rule)
 }
 
 const char *name_table_resolve(const char *name, enum resolution how, int64_t late_ns,
-    const struct sockaddr_storage *stale, int attempts)
+    const struct sockaddr_storage *stale, int attempts, bool stays)
 {
 	char key[NAME_BYTES_MAX];
 	const char *message = normalise(name, key);
@@ -109,6 +110,7 @@ const char *name_table_resolve(const char *name, enum resolution how, int64_t la
 	if (how == RESOLVE_STALE)
 		entry->stale = *stale;
 	entry->attempts = attempts;
+	entry->stays = stays;
 	entry->met = 0;
 	/* `resolve NAME answer` lets `resolve *` have NAME again; a name that has nothing left is free. */
 	if (how == RESOLVE_ANSWER) {
@@ -177,7 +179,7 @@ static bool meets(struct entry *rule, const struct dns_query *query, const struc
 		return true;
 	int i = find_record(rule, query, client, at_ns);
 	if (i < 0 && rule->met == rule->attempts)
-		return false;
+		return rule->stays;
 	if (i < 0) {
 		i = add_record(rule, query, client, at_ns);
 		if (++rule->met == rule->attempts)

@@ -28,7 +28,7 @@ struct judgement {
 
 const char *name_table_set(const char *name, const struct sockaddr_storage *addresses, int count);
 const char *name_table_resolve(const char *name, enum resolution how, int64_t late_ns,
-    const struct sockaddr_storage *stale, int attempts);
+    const struct sockaddr_storage *stale, int attempts, bool stays);
 
 void name_table_judge(const struct dns_query *query, const struct endpoint *client, int64_t at_ns,
     struct judgement *ret_judgement);

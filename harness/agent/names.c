@@ -346,9 +346,9 @@ const char *names_set(const char *name, const struct sockaddr_storage *addresses
 }
 
 const char *names_resolve(const char *name, enum resolution how, int64_t late_ns,
-    const struct sockaddr_storage *stale, int attempts)
+    const struct sockaddr_storage *stale, int attempts, bool stays)
 {
-	return name_table_resolve(name, how, late_ns, stale, attempts);
+	return name_table_resolve(name, how, late_ns, stale, attempts, stays);
 }
 
 struct sockaddr_storage loopback_address(int family, uint16_t port)

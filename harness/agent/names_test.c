@@ -37,23 +37,26 @@ static const char *set_names(void)
 		many[i] = place("fd00::", 0);
 		((struct sockaddr_in6 *)&many[i])->sin6_addr.s6_addr[15] = i;
 	}
-	static const char *const known[] = { "four", "fails", "silent", "late", "stale", "twice", "absent" };
+	static const char *const known[] = { "four", "fails", "silent", "late", "stale", "twice", "once",
+		"absent" };
 	for (size_t i = 0; !message && i < sizeof(known) / sizeof(known[0]); i++)
 		message = names_set(known[i], both, 1);
 	if (!message)
 		message = names_set(MANY, many, 16);
 	if (!message)
-		message = names_resolve("absent", RESOLVE_NXDOMAIN, 0, NULL, 0);
+		message = names_resolve("absent", RESOLVE_NXDOMAIN, 0, NULL, 0, false);
 	if (!message)
-		message = names_resolve("fails", RESOLVE_SERVFAIL, 0, NULL, 0);
+		message = names_resolve("fails", RESOLVE_SERVFAIL, 0, NULL, 0, false);
 	if (!message)
-		message = names_resolve("silent", RESOLVE_SILENT, 0, NULL, 0);
+		message = names_resolve("silent", RESOLVE_SILENT, 0, NULL, 0, false);
 	if (!message)
-		message = names_resolve("late", RESOLVE_LATE, INT64_C(300000000), NULL, 0);
+		message = names_resolve("late", RESOLVE_LATE, INT64_C(300000000), NULL, 0, false);
 	if (!message)
-		message = names_resolve("stale", RESOLVE_STALE, 0, &stale, 0);
+		message = names_resolve("stale", RESOLVE_STALE, 0, &stale, 0, false);
 	if (!message)
-		message = names_resolve("twice", RESOLVE_NXDOMAIN, 0, NULL, 2);
+		message = names_resolve("twice", RESOLVE_NXDOMAIN, 0, NULL, 2, false);
+	if (!message)
+		message = names_resolve("once", RESOLVE_SERVFAIL, 0, NULL, 1, true);
 	return message;
 }
 
@@ -231,6 +234,18 @@ static void test_attempts(void **state)
 	assert_string_equal(look_up("twice", AF_UNSPEC), "10.1.2.3");
 }
 
+/* Told that they are used up, and nothing else changes. */
+static void test_stays(void **state)
+{
+	(void)state;
+	NEEDS_ROOT();
+	assert_string_equal(look_up("once", AF_INET), gai_strerror(EAI_AGAIN));
+	struct said_line *phase = agent_expect("phase", "");
+	assert_string_equal(phase->text, "0 answer once");
+	assert_string_equal(look_up("once", AF_INET), gai_strerror(EAI_AGAIN));
+	assert_int_equal(agent_count("phase", "0 answer once"), 1);
+}
+
 /* ---- by hand ---- */
 
 static size_t write_query(uint8_t *message, const char *name, uint8_t type, bool edns)
@@ -332,6 +347,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_late, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_silent, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_attempts, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_stays, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_sizes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_tcp, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ipv6_server, set_up, tear_down),

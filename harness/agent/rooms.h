@@ -24,9 +24,9 @@ const char *names_open(
 const char *names_set(const char *name, const struct sockaddr_storage *addresses, int count);
 /* `name` "*": every name. `attempts` 0: until further notice; otherwise back to RESOLVE_ANSWER after so many
  * look-ups (A and AAAA of one client socket, and repeats of an unanswered one, count once), which is reported
- * as `phase TIME 0 answer NAME`. */
+ * as `phase TIME 0 answer NAME`; `stays`: it is reported, and the rule remains. */
 const char *names_resolve(const char *name, enum resolution how, int64_t late_ns,
-    const struct sockaddr_storage *stale, int attempts);
+    const struct sockaddr_storage *stale, int attempts, bool stays);
 const char *names_forward(const struct sockaddr_storage *server);
 /* The destruction of a UDP socket of the namespace, as socket_notices.c hears it. */
 void names_socket_gone(const struct sockaddr_storage *local, int64_t at_ns);
@@ -63,6 +63,9 @@ void socket_notices_sweep(void);
  * 0: not any more. */
 #define AGENT_MARK 0x66730001u
 const char *redirect_names(uint16_t port);
+/* From now on only what is sent to this server. The engine's resolver, once it is asked, asks others from a
+ * socket of its own in this namespace: those questions must not come back here. */
+const char *redirect_names_of(const struct sockaddr_storage *server);
 
 /* ---- seal.c: nftables, by netlink ---- */
 /* From now on nothing that the namespace begins reaches beyond the networks that its interfaces are on; what

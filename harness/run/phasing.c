@@ -21,6 +21,7 @@ struct looks {
 	bool made;
 	bool awaited;       /* phasing_begin() is not done before it is made */
 	bool names_changed; /* has to be undone */
+	bool names_wait;    /* to be undone once the gate is there */
 	enum phase gate;    /* what the gate is in, or comes to be in when its script is over */
 	bool gate_moves;    /* its script is not over */
 	struct timer *timer;
@@ -153,6 +154,8 @@ static void made(struct looks *looks)
 		finish(phasing, NULL);
 }
 
+static void resolve(struct looks *looks, const struct phase_step *step);
+
 static void answered(void *owner, int64_t from_ns, int64_t to_ns, const struct err *err)
 {
 	struct asked *asked = owner;
@@ -173,6 +176,10 @@ static void answered(void *owner, int64_t from_ns, int64_t to_ns, const struct e
 			looks->from_ns = from_ns;
 		if (to_ns > looks->to_ns)
 			looks->to_ns = to_ns;
+	}
+	if (looks->names_wait && looks->asked[looks->service].pending == 0) {
+		looks->names_wait = false;
+		resolve(looks, NULL);
 	}
 	if (looks->pending == 0 && !looks->made)
 		made(looks);
@@ -198,9 +205,24 @@ static void command(struct looks *looks, size_t service, const struct buf *line)
 	    line->length ? line->bytes : "");
 }
 
+/* What stands before the port while the names say something. A host that is gone does not answer at its old
+ * address either. */
+static enum phase gate_beside(const struct looks *looks, const struct phase_step *names)
+{
+	return names->phase == PHASE_ABSENT && service_of(looks)->protocol_port ? PHASE_UNREACHABLE
+										: PHASE_READY;
+}
+
+/* When the resolver may answer by itself as soon as the attempts are used up: nothing else has to be made. */
+static bool ends_by_itself(const struct looks *looks, const struct phase_step *names)
+{
+	return gate_beside(looks, names) == PHASE_READY && names[1].phase == PHASE_READY;
+}
+
 /* Tells every agent but the dependency's own what to make of its names. */
 static void resolve(struct looks *looks, const struct phase_step *step)
 {
+	bool stays = step && step->attempts > 0 && !ends_by_itself(looks, step);
 	const struct service *service = service_of(looks);
 	struct world *world = looks->phasing->world;
 	for (size_t i = 0; i < world->config.plan->stack->service_count; i++) {
@@ -209,19 +231,11 @@ static void resolve(struct looks *looks, const struct phase_step *step)
 		for (size_t k = 0; k <= service->aliases.count; k++) {
 			struct buf line CLEANUP(buf_release) = { 0 };
 			phase_resolve_command(&line, k ? service->aliases.items[k - 1] : service->name, step,
-			    sandbox_nobody(world->sandboxes[looks->service]));
+			    sandbox_nobody(world->sandboxes[looks->service]), stays);
 			command(looks, i, &line);
 		}
 	}
 	looks->names_changed = step != NULL;
-}
-
-/* What stands before the port while the names say something. A host that is gone does not answer at its old
- * address either. */
-static enum phase gate_beside(const struct looks *looks, const struct phase_step *names)
-{
-	return names->phase == PHASE_ABSENT && service_of(looks)->protocol_port ? PHASE_UNREACHABLE
-										: PHASE_READY;
 }
 
 static void gate(struct looks *looks, const struct phase_step *steps, size_t count)
@@ -263,11 +277,11 @@ static void enter(struct looks *looks, size_t at)
 	looks->made = false;
 	looks->began_ns = loop_now_ns(looks->phasing->world->config.loop);
 	looks->from_ns = looks->to_ns = 0;
+	looks->names_wait = false;
 	const struct phase_step *step = step_of(looks);
 	if (!is_of_names(step)) {
 		gate_run(looks, at);
-		if (looks->names_changed)
-			resolve(looks, NULL);
+		looks->names_wait = looks->names_changed;
 		return;
 	}
 	resolve(looks, step);
