@@ -146,7 +146,7 @@ static void failed(void *owner, const struct err *err)
 
 static void record_lateness(struct sandbox *sandbox, const struct notice *notice)
 {
-	char *of OWNED = xasprintf("%s.agent", sandbox->service->name);
+	char *of OWNED = xasprintf("%s%s", LATENESS_OF_AGENT, sandbox->service->name);
 	recorder_add(sandbox->world->recorder, (struct event){ .kind = EVENT_LATENESS,
 						   .from_ns = notice->at_ns - 250 * NS_PER_MS,
 						   .to_ns = notice->at_ns,

@@ -3,6 +3,7 @@
 #include "check/interval.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Thirty years: what is added to it does not overflow, whatever a hostile trace says. */
 #define LATENESS_MAX INT64_C(1000000000000000000)
@@ -28,12 +29,19 @@ static int compare_stretches(const void *left, const void *right)
 	return (a->from_ns > b->from_ns) - (a->from_ns < b->from_ns);
 }
 
+/* An agent's own lateness is not the subject's: what it sees is stamped by the kernel. It explains to people
+ * why a phase came late, which is in the trace anyhow. */
+static bool is_of_agent(const struct event *event)
+{
+	return event->of && strncmp(event->of, LATENESS_OF_AGENT, strlen(LATENESS_OF_AGENT)) == 0;
+}
+
 struct lateness_table *lateness_table_new(const struct trace *trace)
 {
 	struct lateness_table *table = xcalloc(1, sizeof(*table));
 	for (size_t i = 0; i < trace->event_count; i++) {
 		const struct event *event = &trace->events[i];
-		if (event->kind == EVENT_LATENESS)
+		if (event->kind == EVENT_LATENESS && !is_of_agent(event))
 			*array_push(table->stretches, table->count) = (struct stretch){
 				.from_ns = event->from_ns,
 				.to_ns = event->to_ns,

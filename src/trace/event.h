@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #define TRACE_VERSION 1
+#define LATENESS_OF_AGENT "agent:" /* no service has a colon in its name */
 
 enum event_kind {
 	EVENT_WORLD,    /* the first line */
@@ -127,7 +128,8 @@ struct event {
 			int64_t bytes;
 		} memory;
 		struct {
-			int64_t worst_ns;
+			int64_t worst_ns; /* of the runner (of ""), a service's threads, or LATENESS_OF_AGENT
+					     + service: a service's agent */
 		} lateness;
 		struct {
 			const char *what; /* complete sentence */
