@@ -35,6 +35,7 @@ struct gap {
 struct gaps {
 	struct gap items[GAPS_MAX];
 	size_t count;
+	size_t left_out; /* because the host was too late in them, or their beginning is not known well */
 };
 
 struct fit {

@@ -13,6 +13,9 @@
 #define CONFIDENCE_LEAST 0.8
 /* More than this share of gaps that a schedule does not explain, and it is not believed. */
 #define ODD_MOST 0.1
+/* Short gaps are left out sooner than long ones: if more than this share is, one cannot say how short they
+ * get. */
+#define LEFT_OUT_MOST 0.05
 /* By so much one way of taking the gaps must be better than the other, to be told. */
 #define CLEARLY 3.0
 /* So far behind the best, a fit is not worth its time. */
@@ -109,9 +112,17 @@ static bool lengths_differ(const struct sightings *sightings)
 struct choice {
 	struct fit best;
 	double confidence;
-	size_t gaps;
+	size_t gaps, left_out;
 	bool is_decided;
 };
+
+/* Gaps that may be of any length up to the delay are told by their short ones. */
+static bool lacks_short_gaps(const struct choice *choice)
+{
+	bool may_be_short = choice->best.jitter == JITTER_FULL || choice->best.family == FAMILY_DECORRELATED;
+	size_t all = choice->gaps + choice->left_out;
+	return may_be_short && (double)choice->left_out > LEFT_OUT_MOST * (double)all;
+}
 
 static double confidence_of(const struct fits *fits, const struct fit *best)
 {
@@ -146,6 +157,7 @@ static struct choice choose(const struct sightings *sightings, const struct runs
 		may_continue = may_continue || (runs->items[i].failed_before > 0 && runs->items[i].count > 1);
 	gaps_make(sightings, runs, false, false, &gaps);
 	choice.gaps = gaps.count;
+	choice.left_out = gaps.left_out;
 	if (gaps.count < INFER_GAPS_MIN)
 		return choice;
 	fit_chance(&gaps, &fits);
@@ -172,7 +184,8 @@ static struct choice choose(const struct sightings *sightings, const struct runs
 			choice.best.resets = RESETS_NOT_SEEN;
 	}
 	choice.is_decided = choice.confidence >= CONFIDENCE_LEAST &&
-			    (double)choice.best.odd <= ODD_MOST * (double)choice.gaps;
+			    (double)choice.best.odd <= ODD_MOST * (double)choice.gaps &&
+			    !lacks_short_gaps(&choice);
 	return choice;
 }
 
@@ -255,6 +268,9 @@ static void tell_unknown(const struct choice *choice, struct policy *policy)
 		    choice->gaps, INFER_GAPS_JITTER_MIN);
 	else if (fit->family == FAMILY_UNKNOWN)
 		set_why(policy, "%s (%zu gaps)", fit->chance, choice->gaps);
+	else if (lacks_short_gaps(choice))
+		set_why(policy, "in %zu of %zu gaps the host was too late to tell how short they get",
+		    choice->left_out, choice->gaps + choice->left_out);
 	else if (choice->confidence >= CONFIDENCE_LEAST)
 		set_why(policy, "mostly %s, but %zu of %zu gaps are not", family_names[fit->family], fit->odd,
 		    choice->gaps);
@@ -408,7 +424,8 @@ static void tell_retries(const struct sightings *sightings, const struct runs *o
 		if (!lanes_split(sightings, way == 1, &several[way]))
 			continue;
 		struct choice split = choose(sightings, &several[way]);
-		if (is_certain(&split)) {
+		if (is_certain(&split) &&
+		    !(split.best.family == FAMILY_FIXED && lanes_take_turns(sightings, &several[way], one))) {
 			choice = split;
 			runs = &several[way];
 		}

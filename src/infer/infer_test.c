@@ -289,6 +289,45 @@ static void test_gives_up(void **state)
 	expect(&scene, 40, "none: nothing for 39s after the first failed attempt (confidence 0.85)");
 }
 
+/* One loop on a late host is not two that take turns. */
+static void test_late_loop(void **state)
+{
+	(void)state;
+	int several = 0;
+	for (int client = 0; client < 200; client++) {
+		double at = 1, share = between(0.1, 0.3);
+		scene_begin(&scene);
+		for (int i = 0; i < 13; i++) {
+			scene_try(&scene, at, at + 0.001, TRY_FAILED);
+			bool is_late = i > 0 && even() < share;
+			at += 0.1515 + 0.002 * even() + (is_late ? 0.03 * even() : 0);
+			scene.tries[i].late_ns = is_late ? 40 * NS_PER_MS : even() < 0.4 ? 20 * NS_PER_MS : 0;
+		}
+		several += scene_infer(&scene).lanes > 1;
+	}
+	assert_in_range(several, 0, 4);
+}
+
+/* Of short gaps a late host tells less than of long ones. */
+static void test_late_jitter(void **state)
+{
+	(void)state;
+	struct client client = { .family = FAMILY_EXPONENTIAL,
+		.jitter = JITTER_FULL,
+		.first = 0.05,
+		.growth = 2,
+		.cap = 0.4,
+		.runs = 80,
+		.gaps = 6 };
+	scene_make(&scene, &client);
+	assert_int_equal(scene_infer(&scene).jitter, JITTER_FULL);
+	for (size_t i = 0; i < scene.sightings.try_count; i += 3)
+		scene.tries[i].late_ns = 60 * NS_PER_MS;
+	struct policy policy = scene_infer(&scene);
+	assert_int_equal(policy.family, FAMILY_UNKNOWN);
+	assert_non_null(strstr(policy.why, "the host was too late"));
+}
+
 static void test_connect_timeout(void **state)
 {
 	(void)state;
@@ -417,6 +456,8 @@ int main(void)
 		cmocka_unit_test(test_first_differs),
 		cmocka_unit_test(test_gives_up),
 		cmocka_unit_test(test_connect_timeout),
+		cmocka_unit_test(test_late_loop),
+		cmocka_unit_test(test_late_jitter),
 		cmocka_unit_test(test_resets),
 		cmocka_unit_test(test_pool),
 		cmocka_unit_test(test_retries_beside_growth),

@@ -283,3 +283,25 @@ bool lanes_split(const struct sightings *sightings, bool from_start, struct runs
 	view.tries = points;
 	return split(&view, ret_runs);
 }
+
+/* From beginning to beginning, in the loops. */
+static double period_of(const struct sightings *sightings, const struct runs *split)
+{
+	struct gaps gaps;
+	double sum = 0;
+	gaps_make(sightings, split, true, false, &gaps);
+	for (size_t i = 0; i < gaps.count; i++)
+		sum += gaps.items[i].length;
+	return gaps.count ? sum / (double)gaps.count : 0;
+}
+
+bool lanes_take_turns(const struct sightings *sightings, const struct runs *split, const struct runs *one)
+{
+	struct gaps gaps;
+	size_t even = 0;
+	double turn = period_of(sightings, split) / split->lanes;
+	gaps_make(sightings, one, true, false, &gaps);
+	for (size_t i = 0; i < gaps.count; i++)
+		even += fabs(gaps.items[i].length - turn) <= ROUGH * gaps.items[i].tolerance;
+	return 2 * even >= gaps.count;
+}

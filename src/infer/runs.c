@@ -117,7 +117,7 @@ void gaps_make(const struct sightings *sightings, const struct runs *runs, bool 
     struct gaps *ret_gaps)
 {
 	bool *grows OWNED = growth_marks(sightings);
-	ret_gaps->count = 0;
+	ret_gaps->count = ret_gaps->left_out = 0;
 	for (size_t r = 0; r < runs->count; r++) {
 		const struct run *run = &runs->items[r];
 		for (size_t i = 0; i + 1 < run->count && ret_gaps->count < GAPS_MAX; i++) {
@@ -129,9 +129,12 @@ void gaps_make(const struct sightings *sightings, const struct runs *runs, bool 
 			double doubt = seconds(next->late_ns) +
 				       (from_start ? 0 : seconds(last->end_to_ns - last->end_from_ns));
 			double length = fmax(seconds(next->begin_ns) - begin, LENGTH_MIN_S);
-			if (i >= INDEX_MAX || !try_failed(last) || grows[run->tries[i + 1]] ||
-			    doubt > fmax(LATE_LEAST_S, LATE_SHARE * length))
+			if (i >= INDEX_MAX || !try_failed(last) || grows[run->tries[i + 1]])
 				continue;
+			if (doubt > fmax(LATE_LEAST_S, LATE_SHARE * length)) {
+				ret_gaps->left_out++;
+				continue;
+			}
 			ret_gaps->items[ret_gaps->count++] = (struct gap){
 				.length = length,
 				.tolerance = grain_of(length) + doubt,

@@ -36,6 +36,9 @@ struct runs {
 void runs_split(const struct sightings *sightings, struct runs *ret_runs);
 /* False, and no runs, where no schedule explains the attempts as two to LANES_MAX loops. */
 bool lanes_split(const struct sightings *sightings, bool from_start, struct runs *ret_runs);
+/* Are loops with a constant delay, as they were split, perhaps one that is as many times as fast? Loops that
+ * take turns evenly are no different from it. `one`: the attempts as those of one loop. */
+bool lanes_take_turns(const struct sightings *sightings, const struct runs *split, const struct runs *one);
 void runs_release(struct runs *runs);
 size_t *run_add(struct runs *runs, size_t run, size_t try);
 

@@ -138,13 +138,26 @@ static int compare_begins(const void *left, const void *right)
 	return (a->begin_ns > b->begin_ns) - (a->begin_ns < b->begin_ns);
 }
 
-/* How late the host was, at worst, between each attempt and the one before it. */
-static void add_lateness(struct collection *collection, const struct trace *trace)
+/* What kept the client from running counts, and nobody else's lateness; where nobody could ask for that, the
+ * host's is taken. */
+static bool is_of_client(const struct event *event, const char *client, bool has_own)
+{
+	if (event->kind != EVENT_LATENESS)
+		return false;
+	bool is_own = event->of && strcmp(event->of, client) == 0;
+	return has_own ? is_own : !event->of || !*event->of;
+}
+
+/* How late it was, at worst, between each attempt and the one before it. */
+static void add_lateness(struct collection *collection, const struct trace *trace, const char *client)
 {
 	struct late *reports OWNED = NULL;
 	size_t count = 0, first = 0;
+	bool has_own = false;
 	for (size_t i = 0; i < trace->event_count; i++)
-		if (trace->events[i].kind == EVENT_LATENESS)
+		has_own = has_own || is_of_client(&trace->events[i], client, true);
+	for (size_t i = 0; i < trace->event_count; i++)
+		if (is_of_client(&trace->events[i], client, has_own))
 			*array_push(reports, count) = (struct late){ .from_ns = trace->events[i].from_ns,
 				.to_ns = trace->events[i].to_ns,
 				.worst_ns = trace->events[i].lateness.worst_ns };
@@ -182,7 +195,7 @@ static bool infer_watch(
 		collect_event(&collection, plan, watch, &trace->events[i]);
 	if (collection.try_count == 0)
 		return false;
-	add_lateness(&collection, trace);
+	add_lateness(&collection, trace, plan->stack->services[plan->watches[watch].service].name);
 	name_askings(&collection, plan);
 	infer(
 	    &(struct sightings){

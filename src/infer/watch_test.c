@@ -177,6 +177,30 @@ static void test_on_demand(void **state)
 	    "on-demand: attempts follow ready within 2ms; backoff is not applicable (confidence 0.99)");
 }
 
+static void late(struct story *story, const char *of, double from, double to, int64_t worst_ns)
+{
+	tell(story, (struct event){ .kind = EVENT_LATENESS,
+			.of = of,
+			.from_ns = llround(from * 1e9),
+			.to_ns = llround(to * 1e9),
+			.lateness = { .worst_ns = worst_ns } });
+}
+
+/* Where the client's own waiting is known, it alone counts: seven gaps, none of which the host can take away.
+ */
+static void test_own_lateness(void **state)
+{
+	(void)state;
+	struct story story = { 0 };
+	late(&story, "gateway", 0, 0.5, 30 * NS_PER_MS);
+	for (int i = 0; i < 8; i++) {
+		attempt(&story, i + 1, 1 + 0.1 * i, 0, "refused");
+		late(&story, "", 1 + 0.1 * i, 1.1 + 0.1 * i, 400 * NS_PER_MS);
+		late(&story, "other", 1 + 0.1 * i, 1.1 + 0.1 * i, 400 * NS_PER_MS);
+	}
+	expect_policy(&story, 1.75, "fixed: 100ms, no jitter (7 gaps, confidence 1.00)");
+}
+
 /* A gap in which the host was late does not count against the client. */
 static void test_lateness(void **state)
 {
@@ -186,11 +210,7 @@ static void test_lateness(void **state)
 	for (int i = 0; i < 7; i++) {
 		attempt(&story, i + 1, at, 0, "refused");
 		if (i == 3)
-			tell(&story, (struct event){ .kind = EVENT_LATENESS,
-					 .of = "",
-					 .from_ns = llround(at * 1e9),
-					 .to_ns = llround((at + 1.2) * 1e9),
-					 .lateness = { .worst_ns = 400 * NS_PER_MS } });
+			late(&story, "", at, at + 1.2, 400 * NS_PER_MS);
 		at += i == 3 ? 1.4 : 1;
 	}
 	expect_policy(&story, at - 0.5, "fixed: 1s, no jitter (5 gaps, confidence 1.00)");
@@ -214,6 +234,7 @@ int main(void)
 		cmocka_unit_test(test_crash_loop),
 		cmocka_unit_test(test_on_demand),
 		cmocka_unit_test(test_lateness),
+		cmocka_unit_test(test_own_lateness),
 		cmocka_unit_test(test_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
