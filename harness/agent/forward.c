@@ -123,7 +123,7 @@ const char *names_forward(const struct sockaddr_storage *server)
 	forward.source = source;
 	forward.is_on = reactor_add(&forward.source, EPOLLIN) == 0;
 	if (forward.is_on)
-		return NULL;
+		return redirect_names_of(&address);
 	close(fd);
 	return "that server's answers cannot be waited for";
 }

@@ -3,6 +3,7 @@
 #include "agent/rooms.h"
 
 #include <netinet/in.h>
+#include <string.h>
 
 #define TABLE "falsestart-names"
 /* Before Docker's own destination NAT (-100), which would take 127.0.0.11 away; behind connection tracking
@@ -10,31 +11,56 @@
 #define PRIORITY (-110)
 #define DNS_PORT 53
 
-const char *redirect_names(uint16_t port)
+static uint16_t redirected_to; /* 0: not at all */
+
+/* `server` NULL: every one. */
+static void add_rule(struct nft *nft, uint8_t protocol, const struct sockaddr_storage *server)
+{
+	struct sockaddr_storage all_bits;
+	nft_rule(nft, "output");
+	if (server) {
+		memset(&all_bits, 0xff, sizeof(all_bits));
+		all_bits.ss_family = server->ss_family;
+		nft_goes_to_network(nft, server, &all_bits);
+	}
+	nft_protocol(nft, protocol);
+	nft_port_to(nft, DNS_PORT);
+	nft_redirect(nft, redirected_to);
+	nft_rule_end(nft);
+}
+
+static const char *redirect(const struct sockaddr_storage *server)
 {
 	static struct batch batch;
-	static const uint8_t protocols[] = { IPPROTO_UDP, IPPROTO_TCP };
 	struct nft nft = { .batch = &batch, .table = TABLE };
 	batch_begin(&batch);
-	if (!port) {
-		nft_table_remove(&nft);
-		return batch_send(&batch) < 0 ? "the kernel keeps the redirection of names" : NULL;
-	}
 	nft_table_anew(&nft);
 	nft_chain_hooked(&nft, "output", "nat", HOOK_OUTPUT, PRIORITY);
 	nft_rule(&nft, "output");
 	nft_mark_is(&nft, AGENT_MARK);
 	nft_verdict(&nft, VERDICT_ACCEPT, NULL);
 	nft_rule_end(&nft);
-	for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++) {
-		nft_rule(&nft, "output");
-		nft_protocol(&nft, protocols[i]);
-		nft_port_to(&nft, DNS_PORT);
-		nft_redirect(&nft, port);
-		nft_rule_end(&nft);
-	}
+	add_rule(&nft, IPPROTO_UDP, server);
+	add_rule(&nft, IPPROTO_TCP, server);
 	if (batch_send(&batch) == 0)
 		return NULL;
 	return "names cannot be redirected: the kernel needs nf_tables with inet, nat and redirect, and the "
 	       "agent CAP_NET_ADMIN";
+}
+
+const char *redirect_names(uint16_t port)
+{
+	static struct batch batch;
+	struct nft nft = { .batch = &batch, .table = TABLE };
+	redirected_to = port;
+	if (port)
+		return redirect(NULL);
+	batch_begin(&batch);
+	nft_table_remove(&nft);
+	return batch_send(&batch) < 0 ? "the kernel keeps the redirection of names" : NULL;
+}
+
+const char *redirect_names_of(const struct sockaddr_storage *server)
+{
+	return redirected_to ? redirect(server) : NULL;
 }

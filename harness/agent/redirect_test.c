@@ -161,6 +161,33 @@ static void test_undone(void **state)
 	close(server);
 }
 
+/* The one that is forwarded to asks others, from a socket of this namespace: its questions do not come back.
+ */
+static void test_one_server(void **state)
+{
+	(void)state;
+	char byte;
+	socklen_t length;
+	struct sockaddr_storage four = address_of("127.0.0.11", 53, &length),
+				address = address_of("10.9.0.2", 53, &length);
+	int server = bound("10.9.0.2", 53, SOCK_DGRAM), fd = socket(AF_INET, SOCK_DGRAM, 0);
+	assert_null(redirect_names(agent_port));
+	assert_null(redirect_names_of(&four));
+	ask("127.0.0.11", agent_4);
+	assert_int_equal(sendto(fd, "?", 1, 0, (struct sockaddr *)&address, length), 1);
+	assert_true(gets_something(server));
+	assert_int_equal(recv(server, &byte, 1, 0), 1);
+	assert_null(redirect_names(agent_port)); /* all of them again */
+	ask("10.9.0.2", agent_4);
+	close(fd);
+	close(server);
+	struct sockaddr_storage six = address_of("2001:db8::53", 53, &length);
+	assert_null(redirect_names_of(&six));
+	ask("2001:db8::53", agent_6);
+	assert_null(redirect_names(0));
+	assert_null(redirect_names_of(&four)); /* nothing is redirected, nor by this */
+}
+
 /* What does not fit is refused whole, and a refusal of the kernel is told. */
 static void test_batch(void **state)
 {
@@ -188,6 +215,7 @@ int main(void)
 		cmocka_unit_test_setup(test_tcp, start_test),
 		cmocka_unit_test_setup(test_marked, start_test),
 		cmocka_unit_test_setup(test_undone, start_test),
+		cmocka_unit_test_setup(test_one_server, start_test),
 		cmocka_unit_test_setup(test_batch, start_test),
 	};
 	return cmocka_run_group_tests(tests, start_namespace, NULL);
