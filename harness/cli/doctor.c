@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/terminal.h"
 #include "engine/engine.h"
+#include "run/agent_trial.h"
 #include "run/container_config.h"
 
 #include <getopt.h>
@@ -18,6 +19,8 @@ struct doctor {
 	struct engine *engine;
 	struct engine_call *call;
 	size_t image; /* the one looked at */
+	char *architecture;
+	struct agent_trial *trial;
 	size_t ill;
 };
 
@@ -63,10 +66,24 @@ static void on_image(void *owner, json_t *reply, const struct err *err)
 	look_at_image(doctor);
 }
 
+static void tried(void *owner, const char *reference, const struct err *err)
+{
+	struct doctor *doctor = owner;
+	char text[256];
+	if (err) {
+		tell(doctor, FINDING_ILL, "agent", err->message, NULL);
+	} else {
+		snprintf(text, sizeof(text), "%s resolves, taps and gates there", reference);
+		tell(doctor, FINDING_WELL, "agent", text, NULL);
+	}
+	loop_stop(doctor->loop);
+}
+
 static void look_at_image(struct doctor *doctor)
 {
 	if (doctor->image == ARRAY_LENGTH(images)) {
-		loop_stop(doctor->loop);
+		doctor->trial =
+		    agent_trial_start(doctor->loop, doctor->engine, doctor->architecture, tried, doctor);
 		return;
 	}
 	doctor->call = engine_image_inspect(doctor->engine, images[doctor->image], on_image, doctor);
@@ -132,6 +149,8 @@ static void on_version(void *owner, json_t *reply, const struct err *err)
 		return;
 	}
 	char text[512];
+	const char *architecture = json_string_value(json_object_get(reply, "Arch"));
+	doctor->architecture = xstrdup(architecture ? architecture : "");
 	snprintf(text, sizeof(text), "%s at %s, API %s used",
 	    json_string_value(json_object_get(reply, "Version")), engine_address(doctor->engine),
 	    engine_api_version(doctor->engine));
@@ -154,6 +173,8 @@ static int examine(const char *address)
 		loop_run(doctor.loop);
 		engine_cancel(doctor.call);
 	}
+	agent_trial_free(doctor.trial);
+	free(doctor.architecture);
 	engine_close(doctor.engine);
 	loop_free(doctor.loop);
 	return doctor.ill ? EXIT_ENVIRONMENT : EXIT_PASSED;
@@ -171,8 +192,9 @@ int command_doctor(int argc, char **argv)
 		if (option == 'h') {
 			puts("usage: falsestart doctor [--engine ADDR]\n\n"
 			     "Looks at the engine, the rights to use it, its kernel, what earlier runs left, "
-			     "and the images of\n"
-			     "the bundled scenarios. Exit status 3 when something keeps runs from working.");
+			     "the images of the\n"
+			     "bundled scenarios, and whether an agent can work there. Exit status 3 when "
+			     "something keeps runs from working.");
 			return EXIT_PASSED;
 		}
 		if (option != 'e') {

@@ -1,14 +1,13 @@
 #include "run/runner.h"
 
 #include "base/duration.h"
-#include "run/agent_image.h"
+#include "run/agent_loading.h"
 #include "run/container_config.h"
 #include "run/images.h"
 #include "run/reaper.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Fine enough to see what disturbs a 20 ms poll, coarse enough to cost nothing. */
 static const int64_t LATENESS_PERIOD_NS = 10 * NS_PER_MS;
@@ -25,7 +24,7 @@ struct runner {
 	char *engine_version;
 	char *architecture; /* of the engine's machine */
 	char *agent_image;  /* reference, once it is on the engine */
-	int agent_tar;      /* -1 when it need not be loaded */
+	struct agent_loading *agent;
 	struct engine_call *call, *events;
 	struct images *images;
 	struct reaper *reaper;
@@ -218,57 +217,29 @@ static void begin_worlds(struct runner *runner)
 	runner->turn = timer_start(runner->config.loop, 0, fill_jobs, runner);
 }
 
-static void close_agent_tar(struct runner *runner)
+static void agent_is_there(void *owner, const char *reference, const struct err *err)
 {
-	if (runner->agent_tar >= 0)
-		close(runner->agent_tar);
-	runner->agent_tar = -1;
-}
-
-static void agent_loaded(void *owner, json_t *reply, const struct err *err)
-{
-	(void)reply;
 	struct runner *runner = owner;
-	runner->call = NULL;
-	close_agent_tar(runner);
-	struct err failure = err ? *err : (struct err)ERR_INIT;
-	err_wrap(&failure, "bring the agent to the engine");
-	if (err)
-		fail(runner, &failure);
-	else
-		begin_worlds(runner);
-}
-
-static void agent_inspected(void *owner, json_t *reply, const struct err *err)
-{
-	(void)reply;
-	struct runner *runner = owner;
-	runner->call = NULL;
-	if (err && err->kind == ERR_NOT_FOUND) {
-		runner->call =
-		    engine_image_load(runner->config.engine, runner->agent_tar, agent_loaded, runner);
+	if (err) {
+		fail(runner, err);
 		return;
 	}
-	close_agent_tar(runner);
-	if (err)
-		fail(runner, err);
-	else
-		begin_worlds(runner);
+	runner->agent_image = xstrdup(reference);
+	begin_worlds(runner);
 }
 
-/* The agent's image carries its content in its name: what is there is right. */
 static void images_done(void *owner, const struct err *err)
 {
 	struct runner *runner = owner;
 	struct err failure = ERR_INIT;
-	if (!err &&
-	    agent_image_tar(runner->architecture, &runner->agent_image, &runner->agent_tar, &failure) < 0)
-		err = &failure;
-	if (err)
+	if (err) {
 		fail(runner, err);
-	else
-		runner->call =
-		    engine_image_inspect(runner->config.engine, runner->agent_image, agent_inspected, runner);
+		return;
+	}
+	runner->agent = agent_loading_start(
+	    runner->config.engine, runner->architecture, agent_is_there, runner, &failure);
+	if (!runner->agent)
+		fail(runner, &failure);
 }
 
 static void image_progress(void *owner, const char *image, const char *status, int64_t current, int64_t total)
@@ -325,7 +296,6 @@ struct runner *runner_start(const struct runner_config *config, struct err *err)
 	}
 	struct runner *runner = xcalloc(1, sizeof(*runner));
 	runner->config = *config;
-	runner->agent_tar = -1;
 	runner->slots = xcalloc(config->plan_count, sizeof(*runner->slots));
 	for (size_t i = 0; i < config->plan_count; i++)
 		runner->slots[i].runner = runner;
@@ -343,6 +313,8 @@ void runner_interrupt(struct runner *runner)
 	runner->call = NULL;
 	images_free(runner->images);
 	runner->images = NULL;
+	agent_loading_free(runner->agent);
+	runner->agent = NULL;
 	for (size_t i = 0; i < runner->config.plan_count; i++)
 		if (runner->slots[i].world)
 			world_give_up(runner->slots[i].world, WORLD_INTERRUPTED, NULL);
@@ -363,7 +335,7 @@ void runner_free(struct runner *runner)
 		world_free(runner->slots[i].world);
 	reaper_leave_to(runner->reaper);
 	free(runner->slots);
-	close_agent_tar(runner);
+	agent_loading_free(runner->agent);
 	free(runner->agent_image);
 	free(runner->architecture);
 	free(runner->engine_version);
