@@ -213,7 +213,7 @@ static void add_expected(const struct index *index, const struct expectation *ex
 	text_add_time(out, rule->first_ns);
 	if (rule->factor > 1)
 		buf_addf(out, ", each %g times the one before", rule->factor);
-	if (rule->cap_ns > 0 && rule->factor > 1) {
+	if (rule->cap_ns > 0 && rule->cap_ns < INT64_MAX && rule->factor > 1) {
 		buf_add_string(out, ", at most ");
 		text_add_time(out, rule->cap_ns);
 	}

@@ -125,6 +125,29 @@ static void test_runs(void **state)
 	at = ATTEMPTS(&story, 5, at + 600 * MS, "connected", 1 * S, 2 * S);
 	end(&story, at, "completed");
 	expect_verdict(&story, DOUBLING, VERDICT_PASS, "");
+
+	/* The engine stamps the start when the new process has been at it for a while. */
+	story = story_begin();
+	at = ATTEMPTS(&story, 1, 1 * S, "failed", 1 * S, 2 * S, 4 * S);
+	service_event(&story, at + 500 * MS, at + 500 * MS, "gateway", "exited");
+	service_event(&story, at + 500 * MS, at + 700 * MS, "gateway", "restarted");
+	at = ATTEMPTS(&story, 5, at + 600 * MS, "connected", 1 * S, 2 * S);
+	end(&story, at, "completed");
+	expect_verdict(&story, DOUBLING, VERDICT_PASS, "");
+}
+
+#define UNBOUNDED "{ id: x, of: dial, backoff: { first: 1s, factor: 2 } }"
+static void look_at_unbounded(const struct judgement *judgement)
+{
+	assert_string_equal(judgement->findings[0].expected,
+	    "gaps of 1s, each 2 times the one before, tolerance 10% or 20ms");
+}
+
+static void test_unbounded(void **state)
+{
+	(void)state;
+	struct story story = ONE_RUN(1 * S, 2 * S, 4 * S);
+	expect_judgement(&story, UNBOUNDED, VERDICT_PASS, "", look_at_unbounded);
 }
 
 static void look_at_log(const struct judgement *judgement)
@@ -217,6 +240,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tolerance),
+		cmocka_unit_test(test_unbounded),
 		cmocka_unit_test(test_each_alone),
 		cmocka_unit_test(test_lateness),
 		cmocka_unit_test(test_vacuous),

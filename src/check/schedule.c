@@ -65,7 +65,9 @@ enum answer gap_answer(struct interval gap, int64_t expected, int64_t tolerance,
  */
 static int64_t happened_ns(const struct event *event)
 {
-	return strcmp(event->service.event, "started") == 0 ? event->from_ns : event->to_ns;
+	bool is_start =
+	    strcmp(event->service.event, "started") == 0 || strcmp(event->service.event, "restarted") == 0;
+	return is_start ? event->from_ns : event->to_ns;
 }
 
 static bool disturbs(const struct event *event)
