@@ -9,6 +9,8 @@
 
 /* Events follow their answer by milliseconds; an engine that is this late has lost them. */
 static const int64_t PROOF_DEADLINE_NS = 30 * NS_PER_S;
+/* How long the last lines of a log may take to arrive. */
+static const int64_t LOG_DEADLINE_NS = 5 * NS_PER_S;
 
 const char *container_state_name(enum container_state state)
 {
@@ -184,6 +186,52 @@ static void removed(void *owner, json_t *reply, const struct err *err)
 	world_on_quiet(container->world);
 }
 
+static void remove_now(struct container *container)
+{
+	container->awaits_log = false;
+	timer_cancel(container->timer);
+	container->timer = NULL;
+	if (!world_is_over(container->world))
+		container->call = engine_container_remove(
+		    container->world->config.engine, container->id, removed, container);
+}
+
+static void log_is_late(void *owner)
+{
+	struct container *container = owner;
+	container->timer = NULL;
+	remove_now(container);
+}
+
+void container_log_ended(struct container *container)
+{
+	if (container->awaits_log && container_stream_is_drained(container->stream))
+		remove_now(container);
+}
+
+static void killed_first(void *owner, json_t *reply, const struct err *err)
+{
+	(void)reply;
+	(void)err; /* It may have died by itself meanwhile; else the removal says what is wrong. */
+	struct container *container = owner;
+	struct loop *loop = container->world->config.loop;
+	container->call = NULL;
+	container->awaits_log = true;
+	container->timer = timer_start(loop, loop_now_ns(loop) + LOG_DEADLINE_NS, log_is_late, container);
+	container_log_ended(container);
+	world_on_quiet(container->world);
+}
+
+/* What is removed has no log any more: it dies first, and its last words are read. */
+static void send_removal(struct container *container)
+{
+	if (container->state == CONTAINER_RUNNING)
+		container->call = engine_container_kill(
+		    container->world->config.engine, container->id, "SIGKILL", killed_first, container);
+	else
+		remove_now(container);
+}
+
 static void ask(struct container *container, enum asked asked, enum proof proof)
 {
 	container->asked = asked;
@@ -229,7 +277,7 @@ static void send_action(struct container *container, enum step_kind action, cons
 		return;
 	case STEP_REMOVE:
 		ask(container, ASKED_REMOVE, PROOF_NONE);
-		container->call = engine_container_remove(engine, container->id, removed, container);
+		send_removal(container);
 		return;
 	case STEP_WAIT:
 	case STEP_HOLD:

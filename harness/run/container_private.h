@@ -32,6 +32,7 @@ struct container {
 	/* the operation under way */
 	struct engine_call *call;
 	bool busy, answered, proven;
+	bool awaits_log; /* a removal does: its process is dead, and its log is not read to the end */
 	enum proof proof;
 	enum step_kind action; /* what follows a creation; STEP_HOLD: nothing */
 	const char *signal;
@@ -41,6 +42,8 @@ struct container {
 };
 
 void container_set_state(struct container *container, enum container_state state);
+/* Its log has been read to the end, as far as is known. */
+void container_log_ended(struct container *container);
 /* The event that an operation waits for has come. */
 void container_prove(struct container *container, enum proof proof);
 

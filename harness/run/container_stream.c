@@ -3,6 +3,7 @@
 #include "base/duration.h"
 #include "probe/probe.h"
 #include "run/container.h"
+#include "run/container_private.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -105,6 +106,7 @@ static void log_ended(void *owner, const struct err *err)
 		    what, sizeof(what), "the log of `%s` was lost: %s", stream->service->name, err->message);
 		world_note_trouble(stream->world, what);
 	}
+	container_log_ended(stream->world->containers[stream->index]);
 	world_on_quiet(stream->world);
 }
 
