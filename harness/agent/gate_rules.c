@@ -194,11 +194,13 @@ static void add_meeting(struct nft *nft, const struct script *script, int index)
 		nft_rule_end(nft);
 		return;
 	}
-	if (phase == GATE_READY)
+	bool is_silent = gate_phase_silences(script->steps[script->current].phase);
+	/* A refusal is of the connection that it refuses: spare_others() lets it out. */
+	if (phase == GATE_READY || (phase == GATE_REFUSED && is_silent))
 		nft_set_connection_mark(nft, mark);
-	else if (phase == GATE_REFUSED)
+	if (phase == GATE_REFUSED)
 		nft_set_mark(nft, mark);
-	else
+	else if (phase != GATE_READY)
 		nft_hand_over(nft, script->listeners[index]->port);
 	accept_rule(nft);
 	if (phase != GATE_REFUSED)
@@ -209,12 +211,13 @@ static void add_meeting(struct nft *nft, const struct script *script, int index)
 	nft_rule_end(nft);
 }
 
-/* Connections that a later step lets through are not "open before", though the agent does not know yet that
- * the kernel has got there; and those that a step has counted stay in it. */
+/* Connections that a later step lets through or refuses are not "open before", though the agent does not know
+ * yet that the kernel has got there; and those that a step has counted stay in it. */
 static void spare_others(struct nft *nft, const struct script *script, const char *chain)
 {
 	for (int i = 0; i < script->count; i++) {
-		if (script->steps[i].phase != GATE_READY ||
+		enum gate_phase phase = script->steps[i].phase;
+		if ((phase != GATE_READY && phase != GATE_REFUSED) ||
 		    (i < script->current && !script->was_counted_out[i]))
 			continue;
 		nft_rule(nft, chain);

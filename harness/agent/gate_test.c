@@ -486,6 +486,37 @@ static void test_every_phase_in_one_script(void **state)
 	close(ready);
 }
 
+/* A silent step is over for the kernel before the agent knows: who comes then meets the next one. */
+static void check_refused_behind_silence(void)
+{
+	static const enum gate_phase silent[] = { GATE_HUNG, GATE_UNREACHABLE };
+	for (size_t i = 0; i < sizeof(silent) / sizeof(*silent); i++) {
+		SCRIPT({ .phase = silent[i], .attempts = 1 }, { .phase = GATE_REFUSED });
+		assert_int_equal(kill(world->gate, SIGSTOP), 0);
+		int first = new_socket(SOCK_NONBLOCK);
+		(void)begin_connect(first);
+		int second = new_socket(SOCK_NONBLOCK), failure = 0;
+		struct pollfd waiting = { .fd = second, .events = POLLOUT };
+		socklen_t size = sizeof(failure);
+		(void)begin_connect(second);
+		/* Its first retransmission would come after a second. */
+		int answers = poll(&waiting, 1, SILENCE_MS);
+		getsockopt(second, SOL_SOCKET, SO_ERROR, &failure, &size);
+		assert_int_equal(kill(world->gate, SIGCONT), 0);
+		assert_int_equal(answers, 1);
+		assert_int_equal(failure, ECONNREFUSED);
+		(void)expect_move("refused", 1);
+		close(first);
+		close(second);
+	}
+}
+
+static void test_refused_behind_silence(void **state)
+{
+	(void)state;
+	for_both(check_refused_behind_silence);
+}
+
 /* A connection that has met `unreachable` is not saved by its next SYN. */
 static void test_retransmissions_stay_dropped(void **state)
 {
@@ -680,6 +711,7 @@ int main(void)
 		TEST(test_much_and_half_closed),
 		TEST(test_exact_count),
 		TEST(test_every_phase_in_one_script),
+		TEST(test_refused_behind_silence),
 		TEST(test_retransmissions_stay_dropped),
 		TEST(test_for),
 		TEST(test_ignored),
