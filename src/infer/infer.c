@@ -100,11 +100,10 @@ static bool lengths_differ(const struct sightings *sightings)
 	double low = INFINITY, high = 0;
 	for (size_t i = 0; i < sightings->try_count; i++) {
 		const struct try *try = &sightings->tries[i];
-		double length = ((double)try->end_to_ns - (double)try->begin_ns) / NS_PER_S;
 		if (!try_failed(try))
 			continue;
-		low = fmin(low, length);
-		high = fmax(high, length);
+		low = fmin(low, ((double)try->end_to_ns - (double)try->begin_ns) / NS_PER_S);
+		high = fmax(high, ((double)try->end_from_ns - (double)try->begin_ns) / NS_PER_S);
 	}
 	return high - low > 4 * GRAIN_S;
 }
@@ -113,8 +112,15 @@ struct choice {
 	struct fit best;
 	double confidence;
 	size_t gaps, left_out;
+	int first_index; /* of the gaps, the least */
 	bool is_decided;
 };
+
+/* What stays as it is from its third gap on may have grown before. */
+static bool lacks_first_gaps(const struct choice *choice)
+{
+	return choice->best.family == FAMILY_FIXED && choice->first_index > 2;
+}
 
 /* Gaps that may be of any length up to the delay are told by their short ones. */
 static bool lacks_short_gaps(const struct choice *choice)
@@ -158,6 +164,10 @@ static struct choice choose(const struct sightings *sightings, const struct runs
 	gaps_make(sightings, runs, false, false, &gaps);
 	choice.gaps = gaps.count;
 	choice.left_out = gaps.left_out;
+	choice.first_index = INDEX_MAX;
+	for (size_t i = 0; i < gaps.count; i++)
+		if (gaps.items[i].index < choice.first_index)
+			choice.first_index = gaps.items[i].index;
 	if (gaps.count < INFER_GAPS_MIN)
 		return choice;
 	fit_chance(&gaps, &fits);
@@ -185,7 +195,7 @@ static struct choice choose(const struct sightings *sightings, const struct runs
 	}
 	choice.is_decided = choice.confidence >= CONFIDENCE_LEAST &&
 			    (double)choice.best.odd <= ODD_MOST * (double)choice.gaps &&
-			    !lacks_short_gaps(&choice);
+			    !lacks_short_gaps(&choice) && !lacks_first_gaps(&choice);
 	return choice;
 }
 
@@ -268,6 +278,9 @@ static void tell_unknown(const struct choice *choice, struct policy *policy)
 		    choice->gaps, INFER_GAPS_JITTER_MIN);
 	else if (fit->family == FAMILY_UNKNOWN)
 		set_why(policy, "%s (%zu gaps)", fit->chance, choice->gaps);
+	else if (lacks_first_gaps(choice))
+		set_why(policy, "it stays the same, but what it was before gap %d could not be seen",
+		    choice->first_index);
 	else if (lacks_short_gaps(choice))
 		set_why(policy, "in %zu of %zu gaps the host was too late to tell how short they get",
 		    choice->left_out, choice->gaps + choice->left_out);

@@ -308,6 +308,19 @@ static void test_late_loop(void **state)
 	assert_in_range(several, 0, 4);
 }
 
+/* Growth that nobody could see is not excluded. */
+static void test_late_growth(void **state)
+{
+	(void)state;
+	struct client client = {
+		.family = FAMILY_EXPONENTIAL, .first = 0.05, .growth = 2, .cap = 0.2, .runs = 1, .gaps = 8
+	};
+	scene_make(&scene, &client);
+	for (int i = 1; i <= 3; i++)
+		scene.tries[i].late_ns = 300 * NS_PER_MS;
+	expect(&scene, 0, "unknown: it stays the same, but what it was before gap 4 could not be seen");
+}
+
 /* Of short gaps a late host tells less than of long ones. */
 static void test_late_jitter(void **state)
 {
@@ -457,6 +470,7 @@ int main(void)
 		cmocka_unit_test(test_gives_up),
 		cmocka_unit_test(test_connect_timeout),
 		cmocka_unit_test(test_late_loop),
+		cmocka_unit_test(test_late_growth),
 		cmocka_unit_test(test_late_jitter),
 		cmocka_unit_test(test_resets),
 		cmocka_unit_test(test_pool),

@@ -138,40 +138,81 @@ static int compare_begins(const void *left, const void *right)
 	return (a->begin_ns > b->begin_ns) - (a->begin_ns < b->begin_ns);
 }
 
-/* What kept the client from running counts, and nobody else's lateness; where nobody could ask for that, the
- * host's is taken. */
-static bool is_of_client(const struct event *event, const char *client, bool has_own)
+/* Reports of one source, in the order of their ends. */
+struct reports {
+	struct late *items;
+	size_t count;
+	size_t first; /* those before it are over */
+};
+
+static void reports_release(struct reports *reports)
 {
-	if (event->kind != EVENT_LATENESS)
-		return false;
-	bool is_own = event->of && strcmp(event->of, client) == 0;
-	return has_own ? is_own : !event->of || !*event->of;
+	free(reports->items);
 }
 
-/* How late it was, at worst, between each attempt and the one before it. */
+/* `of` with what follows it, "" being the host. */
+static void collect_reports(
+    const struct trace *trace, const char *of, const char *suffix, struct reports *ret_reports)
+{
+	size_t length = strlen(of);
+	*ret_reports = (struct reports){ 0 };
+	for (size_t i = 0; i < trace->event_count; i++) {
+		const struct event *event = &trace->events[i];
+		const char *whose = event->of ? event->of : "";
+		if (event->kind == EVENT_LATENESS && strncmp(whose, of, length) == 0 &&
+		    strcmp(whose + length, suffix) == 0)
+			*array_push(ret_reports->items, ret_reports->count) = (struct late){
+				.from_ns = event->from_ns,
+				.to_ns = event->to_ns,
+				.worst_ns = event->lateness.worst_ns,
+			};
+	}
+	if (ret_reports->count > 0)
+		qsort(ret_reports->items, ret_reports->count, sizeof(*ret_reports->items), compare_late);
+}
+
+/* To be asked with later and later times. */
+static int64_t worst_between(struct reports *reports, int64_t from_ns, int64_t to_ns)
+{
+	const struct late *items = reports->items;
+	int64_t worst_ns = 0;
+	while (reports->first < reports->count && items[reports->first].to_ns < from_ns)
+		reports->first++;
+	for (size_t k = reports->first;
+	     k < reports->count && (k == reports->first || items[k - 1].to_ns < to_ns); k++)
+		if (items[k].from_ns < to_ns && items[k].worst_ns > worst_ns)
+			worst_ns = items[k].worst_ns;
+	return worst_ns;
+}
+
+/* How late it was, at worst, between each attempt and the one before it: what kept the client from running
+ * counts, and nobody else's lateness; where nobody could ask for that, the host's is taken. */
 static void add_lateness(struct collection *collection, const struct trace *trace, const char *client)
 {
-	struct late *reports OWNED = NULL;
-	size_t count = 0, first = 0;
-	bool has_own = false;
-	for (size_t i = 0; i < trace->event_count; i++)
-		has_own = has_own || is_of_client(&trace->events[i], client, true);
-	for (size_t i = 0; i < trace->event_count; i++)
-		if (is_of_client(&trace->events[i], client, has_own))
-			*array_push(reports, count) = (struct late){ .from_ns = trace->events[i].from_ns,
-				.to_ns = trace->events[i].to_ns,
-				.worst_ns = trace->events[i].lateness.worst_ns };
-	if (count == 0)
-		return;
-	qsort(reports, count, sizeof(*reports), compare_late);
+	struct reports own CLEANUP(reports_release) = { 0 }, host CLEANUP(reports_release) = { 0 };
+	collect_reports(trace, client, "", &own);
+	collect_reports(trace, "", "", &host);
 	qsort(collection->tries, collection->try_count, sizeof(*collection->tries), compare_begins);
 	for (size_t i = 1; i < collection->try_count; i++) {
 		struct try *try = &collection->tries[i];
-		while (first < count && reports[first].to_ns < try[-1].begin_ns)
-			first++;
-		for (size_t k = first; k < count && (k == first || reports[k - 1].to_ns < try->begin_ns); k++)
-			if (reports[k].from_ns < try->begin_ns && reports[k].worst_ns > try->late_ns)
-				try->late_ns = reports[k].worst_ns;
+		try->late_ns = worst_between(own.count ? &own : &host, try[-1].begin_ns, try->begin_ns);
+	}
+}
+
+/* No packet says when a client waits no longer: its agent does, and no sooner than it is let run. */
+static void doubt_timeouts(struct collection *collection, const struct trace *trace, const char *client)
+{
+	struct reports agent CLEANUP(reports_release) = { 0 };
+	collect_reports(trace, client, ".agent", &agent);
+	for (size_t i = 0; i < collection->try_count; i++) {
+		struct try *try = &collection->tries[i];
+		if (try->outcome != TRY_TIMED_OUT)
+			continue;
+		int64_t late_ns = worst_between(&agent, try->begin_ns, try->end_to_ns);
+		if (try->end_to_ns - late_ns < try->end_from_ns)
+			try->end_from_ns = try->end_to_ns - late_ns;
+		if (try->end_from_ns < try->begin_ns)
+			try->end_from_ns = try->begin_ns;
 	}
 }
 
@@ -195,7 +236,9 @@ static bool infer_watch(
 		collect_event(&collection, plan, watch, &trace->events[i]);
 	if (collection.try_count == 0)
 		return false;
-	add_lateness(&collection, trace, plan->stack->services[plan->watches[watch].service].name);
+	const char *client = plan->stack->services[plan->watches[watch].service].name;
+	add_lateness(&collection, trace, client);
+	doubt_timeouts(&collection, trace, client);
 	name_askings(&collection, plan);
 	infer(
 	    &(struct sightings){

@@ -216,6 +216,18 @@ static void test_lateness(void **state)
 	expect_policy(&story, at - 0.5, "fixed: 1s, no jitter (5 gaps, confidence 1.00)");
 }
 
+/* The end of the third is told 80 ms late: no sign that delays count from the beginning. */
+static void test_late_agent(void **state)
+{
+	(void)state;
+	struct story story = { 0 };
+	for (int i = 0; i < 7; i++)
+		attempt(&story, i + 1, 1 + 0.5 * i, i == 2 ? 0.28 : 0.2, "timeout");
+	late(&story, "gateway.agent", 2, 2.3, 85 * NS_PER_MS);
+	expect_policy(
+	    &story, 4.3, "fixed: 300ms, no jitter, connect timeout 205ms (5 gaps, confidence 1.00)");
+}
+
 static void test_nothing(void **state)
 {
 	(void)state;
@@ -235,6 +247,7 @@ int main(void)
 		cmocka_unit_test(test_on_demand),
 		cmocka_unit_test(test_lateness),
 		cmocka_unit_test(test_own_lateness),
+		cmocka_unit_test(test_late_agent),
 		cmocka_unit_test(test_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
