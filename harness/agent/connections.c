@@ -196,6 +196,14 @@ static void tell_said(struct connection *connection, int64_t at_ns)
 	connection->settled_ns = 0;
 }
 
+/* Good answers that decide nothing, and then no more questions: as far as the client knows it is connected.
+ */
+static void settle(struct connection *connection, int64_t at_ns)
+{
+	classifier_settle(&connection->classifier);
+	tell_said(connection, at_ns);
+}
+
 /* ---- segments ---- */
 
 static enum protocol protocol_of(uint16_t port)
@@ -293,6 +301,8 @@ static void take_reset(
 		tell("refused", connection, at_ns);
 		forget(connection);
 	} else if (connection->state == OPEN) {
+		if (by_client && connection->settled_ns)
+			settle(connection, at_ns);
 		set_state(connection, OVER);
 		tell_by("reset", connection, at_ns, by_client);
 	}
@@ -357,6 +367,8 @@ static void take_payload(
 
 static void take_fin(struct connection *connection, bool by_client, int64_t at_ns)
 {
+	if (by_client && connection->settled_ns)
+		settle(connection, at_ns);
 	if (!connection->fins)
 		tell_by("closed", connection, at_ns, by_client);
 	connection->fins |= by_client ? BY_CLIENT : BY_SERVER;
@@ -551,8 +563,7 @@ int64_t connections_settle(int64_t now)
 		if (connection->state != OPEN || !connection->settled_ns)
 			continue;
 		if (connection->settled_ns <= now) {
-			classifier_settle(&connection->classifier);
-			tell_said(connection, now);
+			settle(connection, now);
 			need_filter(FILTER_SOON);
 		} else if (connection->settled_ns < due_ns) {
 			due_ns = connection->settled_ns;

@@ -226,6 +226,35 @@ static void test_settles(void **state)
 	assert_lines("syn;open;asked;said connected +OK;gone;");
 }
 
+/* The client need not stay for it. */
+static void test_settles_at_its_end(void **state)
+{
+	(void)state;
+	for (int reset = 0; reset < 2; reset++) {
+		open_connection();
+		segment(true, ACK, 101, 501, "AUTH x\r\n");
+		segment(false, ACK, 501, 109, "+OK\r\n");
+		segment(true, reset ? RST : FIN | ACK, 109, 506, "");
+		gone();
+		assert_lines(reset ? "syn;open;asked;said connected +OK;reset client;gone;"
+				   : "syn;open;asked;said connected +OK;closed client;gone;");
+		client_port++;
+	}
+	/* It went while its question was not answered; so had the server. */
+	open_connection();
+	segment(true, ACK, 101, 501, "AUTH x\r\n");
+	segment(true, FIN | ACK, 109, 501, "");
+	gone();
+	assert_lines("syn;open;asked;closed client;gone;");
+	client_port++;
+	open_connection();
+	segment(true, ACK, 101, 501, "AUTH x\r\n");
+	segment(false, ACK, 501, 109, "+OK\r\n");
+	segment(false, FIN | ACK, 506, 109, "");
+	gone();
+	assert_lines("syn;open;asked;closed server;gone;");
+}
+
 /* Listed are those that have told; not while another one of the same ports still has to. */
 static void test_quiet_list(void **state)
 {
@@ -337,6 +366,7 @@ int main(void)
 		cmocka_unit_test_setup(test_missing_from_lists, next_port),
 		cmocka_unit_test_setup(test_waits_for_neighbour, next_port),
 		cmocka_unit_test_setup(test_settles, next_port),
+		cmocka_unit_test_setup(test_settles_at_its_end, next_port),
 		cmocka_unit_test_setup(test_quiet_list, next_port),
 		cmocka_unit_test_setup(test_others, next_port),
 		cmocka_unit_test_setup(test_full, next_port),
