@@ -80,7 +80,7 @@ void phase_gate_command(
 }
 
 void phase_resolve_command(
-    struct buf *line, const char *name, const struct phase_step *step, const char *nobody, bool stays)
+    struct buf *line, const char *name, const struct phase_step *step, const char *nobody)
 {
 	buf_addf(line, "resolve %s ", name);
 	if (!step) {
@@ -106,7 +106,7 @@ void phase_resolve_command(
 		}
 	}
 	if (step->attempts)
-		buf_addf(line, " attempts=%d%s", step->attempts, stays ? " stays" : "");
+		buf_addf(line, " attempts=%d stays", step->attempts);
 }
 
 const char *phase_made(const struct phase_step *step)

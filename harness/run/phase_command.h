@@ -10,9 +10,9 @@
 void phase_gate_command(
     struct buf *line, const struct service *service, const struct phase_step *steps, size_t count);
 /* "resolve redis silent"; `step` NULL: as usual. `nobody`: an address that nobody has, for a stale answer.
- * `stays`: its attempts do not end it, what is told next does. */
+ * Attempts do not end it by themselves: what is told next does. */
 void phase_resolve_command(
-    struct buf *line, const char *name, const struct phase_step *step, const char *nobody, bool stays);
+    struct buf *line, const char *name, const struct phase_step *step, const char *nobody);
 /* "gate", "names" or "spoken", as the trace has it. */
 const char *phase_made(const struct phase_step *step);
 /* What is not in its name: "latency 100ms, jitter 20ms"; nothing where there is nothing to say. */

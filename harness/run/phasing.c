@@ -8,6 +8,12 @@
 
 #include <string.h>
 
+/* An agent says that a script went on. */
+struct move {
+	size_t number; /* of the gate's line; names: 0 */
+	int64_t at_ns;
+};
+
 /* What one dependency looks like. */
 struct looks {
 	struct phasing *phasing;
@@ -25,6 +31,8 @@ struct looks {
 	enum phase gate;    /* what the gate is in, or comes to be in when its script is over */
 	bool gate_moves;    /* its script is not over */
 	struct timer *timer;
+	struct move moves[PHASE_STEPS_MAX + 1]; /* heard while not everybody had answered yet */
+	size_t move_count;
 };
 
 /* What an agent tells of a phase before it has answered is about the one before. */
@@ -121,6 +129,7 @@ static void record(const struct looks *looks, int64_t from_ns, int64_t to_ns)
 }
 
 static void enter(struct looks *looks, size_t at);
+static void go_on(struct looks *looks);
 
 static void time_is_over(void *owner)
 {
@@ -152,6 +161,7 @@ static void made(struct looks *looks)
 	looks->awaited = false;
 	if (was_awaited && --phasing->beginning == 0)
 		finish(phasing, NULL);
+	go_on(looks);
 }
 
 static void resolve(struct looks *looks, const struct phase_step *step);
@@ -205,24 +215,9 @@ static void command(struct looks *looks, size_t service, const struct buf *line)
 	    line->length ? line->bytes : "");
 }
 
-/* What stands before the port while the names say something. A host that is gone does not answer at its old
- * address either. */
-static enum phase gate_beside(const struct looks *looks, const struct phase_step *names)
-{
-	return names->phase == PHASE_ABSENT && service_of(looks)->protocol_port ? PHASE_UNREACHABLE
-										: PHASE_READY;
-}
-
-/* When the resolver may answer by itself as soon as the attempts are used up: nothing else has to be made. */
-static bool ends_by_itself(const struct looks *looks, const struct phase_step *names)
-{
-	return gate_beside(looks, names) == PHASE_READY && names[1].phase == PHASE_READY;
-}
-
 /* Tells every agent but the dependency's own what to make of its names. */
 static void resolve(struct looks *looks, const struct phase_step *step)
 {
-	bool stays = step && step->attempts > 0 && !ends_by_itself(looks, step);
 	const struct service *service = service_of(looks);
 	struct world *world = looks->phasing->world;
 	for (size_t i = 0; i < world->config.plan->stack->service_count; i++) {
@@ -231,11 +226,19 @@ static void resolve(struct looks *looks, const struct phase_step *step)
 		for (size_t k = 0; k <= service->aliases.count; k++) {
 			struct buf line CLEANUP(buf_release) = { 0 };
 			phase_resolve_command(&line, k ? service->aliases.items[k - 1] : service->name, step,
-			    sandbox_nobody(world->sandboxes[looks->service]), stays);
+			    sandbox_nobody(world->sandboxes[looks->service]));
 			command(looks, i, &line);
 		}
 	}
 	looks->names_changed = step != NULL;
+}
+
+/* What stands before the port while the names say something. A host that is gone does not answer at its old
+ * address either. */
+static enum phase gate_beside(const struct looks *looks, const struct phase_step *names)
+{
+	return names->phase == PHASE_ABSENT && service_of(looks)->protocol_port ? PHASE_UNREACHABLE
+										: PHASE_READY;
 }
 
 static void gate(struct looks *looks, const struct phase_step *steps, size_t count)
@@ -278,6 +281,7 @@ static void enter(struct looks *looks, size_t at)
 	looks->began_ns = loop_now_ns(looks->phasing->world->config.loop);
 	looks->from_ns = looks->to_ns = 0;
 	looks->names_wait = false;
+	looks->move_count = 0;
 	const struct phase_step *step = step_of(looks);
 	if (!is_of_names(step)) {
 		gate_run(looks, at);
@@ -312,31 +316,48 @@ void phasing_begin(struct phasing *phasing, const struct phase_script *scripts, 
 
 /* ---- a script went on by itself ---- */
 
-static void gate_went_on(struct looks *looks, const struct notice *notice)
+static void gate_went_on(struct looks *looks, const struct move *move)
 {
 	/* The agent counts from the first phase of the line it was given. */
 	size_t begin = looks->at;
 	while (begin > 0 && !is_of_names(&looks->script->steps[begin - 1]))
 		begin--;
-	size_t next = begin + (size_t)notice->number;
+	size_t next = begin + move->number;
 	if (next >= looks->script->step_count || next <= looks->at)
 		return;
-	if (!looks->made)
-		made(looks); /* it has been met: not everybody has answered yet, but whom it is about has */
 	if (is_of_names(&looks->script->steps[next])) {
 		looks->gate_moves = false;
 		enter(looks, next);
 		return;
 	}
 	looks->at = next;
-	record(looks, notice->at_ns, notice->at_ns);
+	/* Who had to be told of the names met nothing of it before that. */
+	record(looks, move->at_ns, move->at_ns > looks->to_ns ? move->at_ns : looks->to_ns);
 }
 
-static void names_went_on(struct looks *looks)
+/* What was heard, once the phase it is about is made for everybody. */
+static void go_on(struct looks *looks)
 {
-	if (!looks->made)
-		made(looks);
-	enter(looks, looks->at + 1);
+	struct move moves[ARRAY_LENGTH(looks->moves)];
+	size_t count = looks->move_count;
+	memcpy(moves, looks->moves, sizeof(moves));
+	looks->move_count = 0;
+	for (size_t i = 0; i < count && looks->made; i++) {
+		if (!is_of_names(step_of(looks)))
+			gate_went_on(looks, &moves[i]);
+		else if (step_of(looks)->attempts > 0)
+			enter(looks, looks->at + 1);
+	}
+}
+
+static void heard(struct looks *looks, const struct notice *notice)
+{
+	if (looks->move_count == ARRAY_LENGTH(looks->moves))
+		return; /* several clients that say the same */
+	looks->moves[looks->move_count++] =
+	    (struct move){ .number = (size_t)notice->number, .at_ns = notice->at_ns };
+	if (looks->made)
+		go_on(looks);
 }
 
 static bool is_name_of(const struct service *service, const char *name)
@@ -358,7 +379,7 @@ void phasing_feed(struct phasing *phasing, size_t service, const struct notice *
 	if (notice->remote.port != 0) {
 		struct looks *looks = &phasing->looks[service];
 		if (is_about(looks, service) && !is_of_names(step_of(looks)))
-			gate_went_on(looks, notice);
+			heard(looks, notice);
 		return;
 	}
 	/* A name has been looked up often enough: whose it is, its notice says. */
@@ -366,6 +387,6 @@ void phasing_feed(struct phasing *phasing, size_t service, const struct notice *
 		struct looks *looks = &phasing->looks[i];
 		if (is_about(looks, service) && is_of_names(step_of(looks)) && step_of(looks)->attempts > 0 &&
 		    is_name_of(service_of(looks), notice->name))
-			names_went_on(looks);
+			heard(looks, notice);
 	}
 }
