@@ -7,6 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 outside=fso$$
 port=48124
+last='(src host 203.0.113.1 and dst host 203.0.113.7 and udp dst port 9)'
 
 if [ "$(id -u)" -ne 0 ]; then
 	echo "needs root: interfaces of the host are made and listened to"
@@ -35,9 +36,9 @@ done
 listen() {
 	subnet=$(docker network inspect -f '{{(index .IPAM.Config 0).Subnet}}' "$1")
 	bridge=br-$(docker network inspect -f '{{.Id}}' "$1" | cut -c 1-12)
-	tcpdump -i any -nn -l -t --immediate-mode "src net $subnet" >"$work/seen" 2>"$work/seen.err" &
+	tcpdump -i any -nn -l -t --immediate-mode "src net $subnet or $last" >"$work/seen" 2>"$work/seen.err" &
 	listeners=$!
-	tcpdump -i any -nn -l -t --immediate-mode 'port 53' >"$work/asked" 2>"$work/asked.err" &
+	tcpdump -i any -nn -l -t --immediate-mode "port 53 or $last" >"$work/asked" 2>"$work/asked.err" &
 	listeners="$listeners $!"
 	children="$children $listeners"
 	for log in "$work/seen.err" "$work/asked.err"; do
@@ -45,7 +46,12 @@ listen() {
 	done
 }
 
+# Not before the last packet, which this machine sends, was heard: those before it were, then.
 hush() {
+	echo last | socat -u - UDP:203.0.113.7:9
+	for file in "$work/seen" "$work/asked"; do
+		await 20 grep -qF ' > 203.0.113.7.9: ' "$file" || fail "tcpdump has not heard the last packet"
+	done
 	for listener in $listeners; do
 		kill -INT "$listener"
 		wait "$listener"
@@ -54,7 +60,7 @@ hush() {
 
 # elsewhere FILE: what was seen where it should not be. Names of interfaces come first in a line.
 elsewhere() {
-	awk -v bridge="$bridge" 'NF && $1 != "lo" && $1 != bridge && $1 !~ /^veth/' "$1"
+	awk -v bridge="$bridge" 'NF && !/ > 203\.0\.113\.7\.9: / && $1 != "lo" && $1 != bridge && $1 !~ /^veth/' "$1"
 }
 
 # What a subject does that wants to get out. Of each: its name, exit status, milliseconds, and what was said.
