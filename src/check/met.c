@@ -150,8 +150,18 @@ static bool is_wrong_name(const struct phase_step *step, const struct event *att
 	BUG("unresolvable %d", (int)step->unresolvable);
 }
 
+/* One that the world's end cut short has met what it was waiting for: its name, or its server. */
+static bool is_elsewhere(const struct event *attempt, enum phase phase)
+{
+	bool is_at_name = attempt->attempt.packets == 0;
+	return strcmp(attempt->attempt.outcome, "pending") == 0 && phase != PHASE_SLOW &&
+	       is_at_name != (phase == PHASE_UNRESOLVABLE);
+}
+
 static bool meets(const struct index *index, const struct meeting *meeting, const struct event *attempt)
 {
+	if (is_elsewhere(attempt, meeting->phase))
+		return false;
 	return is_outcome_of(attempt->attempt.outcome, meeting->phase) ||
 	       (meeting->phase == PHASE_UNRESOLVABLE &&
 		   search_plan(index->plan, meeting, is_wrong_name, attempt));

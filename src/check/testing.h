@@ -115,6 +115,7 @@ try {
 	int64_t from_ns, to_ns, ended_after_ns;
 	const char *outcome;
 	int connection, open;
+	bool is_at_name; /* no SYN was sent */
 	int64_t lookup_ns;
 	const char *address;
 };
@@ -131,7 +132,7 @@ static inline void try(struct story *story, struct try try)
 			    .began_known = true,
 			    .ended_after_ns = try.ended_after_ns,
 			    .lookup_ns = try.lookup_ns,
-			    .packets = 1,
+			    .packets = !try.is_at_name,
 			    .address = try.address,
 			    .connection = try.connection,
 			    .open = try.open } });

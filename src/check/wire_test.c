@@ -201,6 +201,8 @@ static void test_met(void **state)
 		{ "unresolvable", "servfail", true },
 		{ "unresolvable", "dns-timeout", true },
 		{ "unresolvable", "nxdomain", false },
+		{ "unresolvable", "pending", false },
+		{ "unreachable", "pending", true },
 		{ "unreachable", "timeout", true },
 		{ "unreachable", "unreachable", true },
 		{ "unreachable", "refused", false },
@@ -223,6 +225,15 @@ static void test_met(void **state)
 		try(&story, (struct try){ .number = 1, .from_ns = 3 * S, .outcome = cases[i].outcome });
 		end(&story, 9 * S, "completed");
 		expect_meeting(&story, cases[i].phase, cases[i].meets);
+	}
+	/* The world's end found it at its name: it had no server to wait for. */
+	static const char *const silent[] = { "unresolvable", "unreachable", "hung" };
+	for (size_t i = 0; i < 3; i++) {
+		struct story story = phase_story(silent[i]);
+		try(&story,
+		    (struct try){ .number = 1, .from_ns = 3 * S, .outcome = "pending", .is_at_name = true });
+		end(&story, 9 * S, "completed");
+		expect_meeting(&story, silent[i], i == 0);
 	}
 	/* The right outcome, but not while the phase was there: over before, begun after. */
 	static const int64_t at_ms[] = { 1999, 2000, 5005, 5006 };
