@@ -13,9 +13,9 @@
 #define CONFIDENCE_LEAST 0.8
 /* More than this share of gaps that a schedule does not explain, and it is not believed. */
 #define ODD_MOST 0.1
-/* Short gaps are left out sooner than long ones: if more than this share is, one cannot say how short they
- * get. */
-#define LEFT_OUT_MOST 0.05
+/* A late host takes long gaps away sooner than short ones. With half of them the figures of full jitter are
+ * still right; with more, one cannot say how short they get. */
+#define LEFT_OUT_MOST 0.5
 /* By so much one way of taking the gaps must be better than the other, to be told. */
 #define CLEARLY 3.0
 /* So far behind the best, a fit is not worth its time. */
@@ -102,8 +102,10 @@ static bool lengths_differ(const struct sightings *sightings)
 		const struct try *try = &sightings->tries[i];
 		if (!try_failed(try))
 			continue;
+		/* What made it longer may be what kept the client waiting. */
+		double late = i + 1 < sightings->try_count ? (double)try[1].late_ns : 0;
 		low = fmin(low, ((double)try->end_to_ns - (double)try->begin_ns) / NS_PER_S);
-		high = fmax(high, ((double)try->end_from_ns - (double)try->begin_ns) / NS_PER_S);
+		high = fmax(high, ((double)try->end_from_ns - (double)try->begin_ns - late) / NS_PER_S);
 	}
 	return high - low > 4 * GRAIN_S;
 }
@@ -152,8 +154,19 @@ static double best_score(const struct fits *fits, enum family family, enum reset
 	return best;
 }
 
+/* Jitter looks at each gap as it is: what lateness may have made of it must not be more than the grain. */
+static void drop_doubtful(struct gaps *gaps)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < gaps->count; i++)
+		if (gaps->items[i].tolerance <= 2 * grain_of(gaps->items[i].length))
+			gaps->items[kept++] = gaps->items[i];
+	gaps->left_out += gaps->count - kept;
+	gaps->count = kept;
+}
+
 /* Tries all ways to take the gaps of these runs. */
-static struct choice choose(const struct sightings *sightings, const struct runs *runs)
+static struct choice choose_among(const struct sightings *sightings, const struct runs *runs, bool is_strict)
 {
 	struct choice choice = { .confidence = 0 };
 	struct fits fits = { .count = 0 };
@@ -162,6 +175,8 @@ static struct choice choose(const struct sightings *sightings, const struct runs
 	for (size_t i = 1; i < runs->count; i++)
 		may_continue = may_continue || (runs->items[i].failed_before > 0 && runs->items[i].count > 1);
 	gaps_make(sightings, runs, false, false, &gaps);
+	if (is_strict)
+		drop_doubtful(&gaps);
 	choice.gaps = gaps.count;
 	choice.left_out = gaps.left_out;
 	choice.first_index = INDEX_MAX;
@@ -177,6 +192,8 @@ static struct choice choose(const struct sightings *sightings, const struct runs
 			fits.from_start = from_start == 1;
 			fits.resets = !may_continue ? RESETS_NOT_SEEN : continues ? RESETS_NO : RESETS_YES;
 			gaps_make(sightings, runs, fits.from_start, continues == 1, &gaps);
+			if (is_strict)
+				drop_doubtful(&gaps);
 			fit_gaps(&gaps, &fits);
 			fit_behind_immediate(&gaps, &fits);
 		}
@@ -197,6 +214,19 @@ static struct choice choose(const struct sightings *sightings, const struct runs
 			    (double)choice.best.odd <= ODD_MOST * (double)choice.gaps &&
 			    !lacks_short_gaps(&choice) && !lacks_first_gaps(&choice);
 	return choice;
+}
+
+static struct choice choose(const struct sightings *sightings, const struct runs *runs)
+{
+	struct choice choice = choose_among(sightings, runs, false);
+	bool is_schedule = choice.is_decided && choice.best.jitter == JITTER_NONE &&
+			   choice.best.family != FAMILY_DECORRELATED;
+	struct gaps gaps;
+	gaps_make(sightings, runs, false, false, &gaps);
+	drop_doubtful(&gaps);
+	if (is_schedule || gaps.count == choice.gaps)
+		return choice;
+	return choose_among(sightings, runs, true);
 }
 
 bool fits_matter(const struct fits *fits, double score)
