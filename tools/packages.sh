@@ -10,12 +10,12 @@ libuv1-dev libcurl4-openssl-dev libjansson-dev libfyaml-dev libjq-dev libpcre2-d
 libhiredis-dev libpq-dev libmicrohttpd-dev libcmocka-dev
 clang-format-14|clang-format clang-tidy-14|clang-tidy cppcheck shellcheck
 python3 python3-yaml python3-jsonschema jq libxml2-utils socat time procps
-tcpdump nftables iproute2 util-linux
+tcpdump stress-ng nftables iproute2 util-linux
 mmdebstrap debian-archive-keyring ca-certificates
 '
 
 # The same need where there is no dpkg to ask.
-commands='cc cmake ninja pkg-config musl-gcc clang-format clang-tidy cppcheck shellcheck python3 jq xmllint socat pgrep tcpdump nft ip nsenter'
+commands='cc cmake ninja pkg-config musl-gcc clang-format clang-tidy cppcheck shellcheck python3 jq xmllint socat pgrep tcpdump stress-ng nft ip nsenter'
 modules='libuv libcurl jansson libfyaml libpcre2-8 libarchive hiredis libpq libmicrohttpd cmocka'
 
 cmake_needed=3.25
