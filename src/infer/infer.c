@@ -175,14 +175,14 @@ static struct choice choose_among(const struct sightings *sightings, const struc
 	for (size_t i = 1; i < runs->count; i++)
 		may_continue = may_continue || (runs->items[i].failed_before > 0 && runs->items[i].count > 1);
 	gaps_make(sightings, runs, false, false, &gaps);
-	if (is_strict)
-		drop_doubtful(&gaps);
-	choice.gaps = gaps.count;
-	choice.left_out = gaps.left_out;
 	choice.first_index = INDEX_MAX;
 	for (size_t i = 0; i < gaps.count; i++)
 		if (gaps.items[i].index < choice.first_index)
 			choice.first_index = gaps.items[i].index;
+	if (is_strict)
+		drop_doubtful(&gaps);
+	choice.gaps = gaps.count;
+	choice.left_out = gaps.left_out;
 	if (gaps.count < INFER_GAPS_MIN)
 		return choice;
 	fit_chance(&gaps, &fits);

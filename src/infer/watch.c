@@ -1,9 +1,13 @@
 /* What a trace has of one attempts watch, as infer() takes it. */
+#include "base/duration.h"
 #include "base/memory.h"
 #include "infer/infer.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* An agent looks so often which sockets there are. */
+#define LOOK_NS (25 * NS_PER_MS)
 
 struct moments {
 	int64_t *at_ns;
@@ -150,17 +154,17 @@ static void reports_release(struct reports *reports)
 	free(reports->items);
 }
 
-/* `of` with what follows it, "" being the host. */
+/* Those of `prefix` and `name` together; "" is the host. */
 static void collect_reports(
-    const struct trace *trace, const char *of, const char *suffix, struct reports *ret_reports)
+    const struct trace *trace, const char *prefix, const char *name, struct reports *ret_reports)
 {
-	size_t length = strlen(of);
+	size_t length = strlen(prefix);
 	*ret_reports = (struct reports){ 0 };
 	for (size_t i = 0; i < trace->event_count; i++) {
 		const struct event *event = &trace->events[i];
 		const char *whose = event->of ? event->of : "";
-		if (event->kind == EVENT_LATENESS && strncmp(whose, of, length) == 0 &&
-		    strcmp(whose + length, suffix) == 0)
+		if (event->kind == EVENT_LATENESS && strncmp(whose, prefix, length) == 0 &&
+		    strcmp(whose + length, name) == 0)
 			*array_push(ret_reports->items, ret_reports->count) = (struct late){
 				.from_ns = event->from_ns,
 				.to_ns = event->to_ns,
@@ -190,7 +194,7 @@ static int64_t worst_between(struct reports *reports, int64_t from_ns, int64_t t
 static void add_lateness(struct collection *collection, const struct trace *trace, const char *client)
 {
 	struct reports own CLEANUP(reports_release) = { 0 }, host CLEANUP(reports_release) = { 0 };
-	collect_reports(trace, client, "", &own);
+	collect_reports(trace, "", client, &own);
 	collect_reports(trace, "", "", &host);
 	qsort(collection->tries, collection->try_count, sizeof(*collection->tries), compare_begins);
 	for (size_t i = 1; i < collection->try_count; i++) {
@@ -199,20 +203,30 @@ static void add_lateness(struct collection *collection, const struct trace *trac
 	}
 }
 
-/* No packet says when a client waits no longer: its agent does, and no sooner than it is let run. */
+/* No packet says when a client waits no longer: its agent does, when it looks which sockets there are, and no
+ * sooner than it is let run. What it told in good time says how long the client waits; those that seem longer
+ * by no more than that may have been as long. */
 static void doubt_timeouts(struct collection *collection, const struct trace *trace, const char *client)
 {
 	struct reports agent CLEANUP(reports_release) = { 0 };
-	collect_reports(trace, client, ".agent", &agent);
+	int64_t least_ns = INT64_MAX;
+	collect_reports(trace, LATENESS_OF_AGENT, client, &agent);
+	for (size_t i = 0; i < collection->try_count; i++) {
+		const struct try *try = &collection->tries[i];
+		if (try->outcome == TRY_TIMED_OUT && try->end_to_ns - try->begin_ns < least_ns)
+			least_ns = try->end_to_ns - try->begin_ns;
+	}
 	for (size_t i = 0; i < collection->try_count; i++) {
 		struct try *try = &collection->tries[i];
 		if (try->outcome != TRY_TIMED_OUT)
 			continue;
-		int64_t late_ns = worst_between(&agent, try->begin_ns, try->end_to_ns);
-		if (try->end_to_ns - late_ns < try->end_from_ns)
-			try->end_from_ns = try->end_to_ns - late_ns;
-		if (try->end_from_ns < try->begin_ns)
-			try->end_from_ns = try->begin_ns;
+		int64_t least_end_ns = try->begin_ns + least_ns;
+		int64_t doubt_ns = LOOK_NS + worst_between(&agent, try->begin_ns, try->end_to_ns);
+		int64_t from_ns = try->end_to_ns - doubt_ns;
+		if (from_ns < least_end_ns)
+			from_ns = least_end_ns;
+		if (from_ns < try->end_from_ns)
+			try->end_from_ns = from_ns;
 	}
 }
 

@@ -223,9 +223,9 @@ static void test_late_agent(void **state)
 	struct story story = { 0 };
 	for (int i = 0; i < 7; i++)
 		attempt(&story, i + 1, 1 + 0.5 * i, i == 2 ? 0.28 : 0.2, "timeout");
-	late(&story, "gateway.agent", 2, 2.3, 85 * NS_PER_MS);
+	late(&story, "agent:gateway", 2, 2.3, 85 * NS_PER_MS);
 	expect_policy(
-	    &story, 4.3, "fixed: 300ms, no jitter, connect timeout 205ms (5 gaps, confidence 1.00)");
+	    &story, 4.3, "fixed: 300ms, no jitter, connect timeout 206ms (5 gaps, confidence 1.00)");
 }
 
 static void test_nothing(void **state)
