@@ -162,16 +162,34 @@ void container_prove(struct container *container, enum proof proof)
 	settle(container);
 }
 
+/* The agent lives: what keeps the container from starting is what the engine says. */
+static void agent_answered(void *owner, int64_t from_ns, int64_t to_ns, const struct err *err)
+{
+	(void)from_ns;
+	(void)to_ns;
+	(void)err;
+	struct container *container = owner;
+	if (container->busy)
+		finish(container, &container->start_failure);
+}
+
 static void answered(void *owner, json_t *reply, const struct err *err)
 {
 	(void)reply;
 	struct container *container = owner;
 	container->call = NULL;
 	container->answered = true;
-	if (err)
+	if (err && container->asked == ASKED_START && !world_is_over(container->world)) {
+		/* A namespace that is gone with its agent makes the engine say strange things; if it is so,
+		 * the agent's end is what is told. */
+		container->start_failure = *err;
+		sandbox_command(
+		    container->world->sandboxes[container->index], agent_answered, container, "ping");
+	} else if (err) {
 		finish(container, err);
-	else
+	} else {
 		settle(container);
+	}
 	world_on_quiet(container->world);
 }
 

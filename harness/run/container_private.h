@@ -29,6 +29,8 @@ struct container {
 	int64_t asked_ns;
 	int64_t died_ns; /* the last death, as the trace has it */
 
+	struct err start_failure; /* while its agent is asked whether it lives */
+
 	/* the operation under way */
 	struct engine_call *call;
 	bool busy, answered, proven;
