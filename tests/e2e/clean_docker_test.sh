@@ -20,6 +20,7 @@ is_healthy() {
 # under_way: starts a run and awaits that its world is up; $runner and $id.
 under_way() {
 	rm -rf "$reports"
+	: >"$err"
 	"$FALSESTART" run --report "$reports" "$work/long.yaml" >"$out" 2>"$err" &
 	runner=$!
 	children="$children $runner"

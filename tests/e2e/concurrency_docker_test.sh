@@ -70,6 +70,7 @@ expect [ "$(run_ids | sort -u | wc -l)" -eq 5 ]
 expect_nothing_left
 
 topic "interrupted while some worlds run and others wait"
+: >"$err"
 "$FALSESTART" run --jobs 2 --report "$reports" "$work/ten" >"$out" 2>"$err" &
 runner=$!
 children="$children $runner"

@@ -46,6 +46,7 @@ expect:
   - { id: heals, of: live, reach: healthy, within: 30s real, after: subject.started }
 END
 proxy
+: >"$err"
 "$FALSESTART" run --report "$reports" --engine "unix://$work/e" "$work/long.yaml" >"$out" 2>"$err" &
 runner=$!
 children="$children $runner"
