@@ -146,7 +146,7 @@ static void tell_move(const struct gate *gate, int64_t at_ns)
 	line_number(&line, gate->port);
 	line_word(&line, phase_word(current_step(gate)->phase));
 	line_number(&line, gate->script.current);
-	line_send(&line);
+	line_send_move(&line);
 }
 
 /* `at_ns` 0: as soon as the rules are in force. */

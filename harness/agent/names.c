@@ -197,7 +197,7 @@ static void tell_used_up(const char *name, int64_t at_ns)
 	line_number(&line, at_ns);
 	line_text(&line, " 0 answer");
 	line_escaped(&line, name, strlen(name));
-	line_send(&line);
+	line_send_move(&line);
 }
 
 /* ---- answers ---- */

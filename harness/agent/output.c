@@ -317,6 +317,18 @@ void line_send(struct line *line)
 	send_line(line, REPLY_BYTES);
 }
 
+void line_send_move(struct line *line)
+{
+	if (queue.is_broken)
+		return;
+	add(line, "\n", 1);
+	if (fits(line->length, LINE_MAX_BYTES))
+		push(line);
+	else
+		queue.lost++;
+	work();
+}
+
 bool output_takes_reply(void)
 {
 	return fits(LINE_MAX_BYTES, 0);

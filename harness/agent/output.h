@@ -28,8 +28,12 @@ void line_send(struct line *line); /* adds the newline, queues it */
 /* What the tap lost elsewhere (the kernel's drop counter) is reported the same way. */
 void output_count_lost(uint64_t count);
 
-/* Replies to commands are never lost: the queue keeps some room for them alone. A command is taken only while
- * there is room for its reply. */
+/* What the runner acts upon, such as a script's move: takes of the room that is kept for replies, but for
+ * that of one reply. */
+void line_send_move(struct line *line);
+
+/* Replies to commands are never lost: the queue keeps some room for them. A command is taken only while there
+ * is room for its reply. */
 bool output_takes_reply(void);
 void line_send_reply(struct line *line);
 

@@ -245,6 +245,26 @@ static void test_reserve(void **state)
 	assert_true(replies >= 7 * LINE_MAX_BYTES / 8 && replies < COUNT);
 }
 
+/* A script's move gets through where observations are lost, and leaves room for one reply. */
+static void test_moves(void **state)
+{
+	(void)state;
+	for (int64_t i = 0; i < COUNT * 4; i++)
+		send_number(i);
+	for (int i = 0; i < COUNT; i++) {
+		struct line move = { 0 };
+		line_text(&move, "phase");
+		line_send_move(&move);
+	}
+	assert_true(output_takes_reply());
+	struct line reply = { 0 };
+	line_text(&reply, "last");
+	line_send_reply(&reply);
+	read_everything();
+	reader.bytes[reader.length] = '\0';
+	assert_non_null(strstr(reader.bytes, "\nphase\nphase\n"));
+}
+
 static void test_reader_gone(void **state)
 {
 	(void)state;
@@ -279,6 +299,7 @@ int main(void)
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test_setup_teardown(test_stalled_reader, open_pipe, close_pipe),
 		cmocka_unit_test_setup_teardown(test_reserve, open_pipe, close_pipe),
+		cmocka_unit_test_setup_teardown(test_moves, open_pipe, close_pipe),
 		cmocka_unit_test_setup_teardown(test_reader_gone, open_pipe, close_pipe),
 		cmocka_unit_test_setup_teardown(test_finish, open_pipe, close_pipe),
 	};
