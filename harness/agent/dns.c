@@ -52,7 +52,9 @@ static char lower(uint8_t byte)
 {
 	if (byte >= 'A' && byte <= 'Z')
 		return (char)(byte | 0x20);
-	return byte == '.' || byte == 0 ? NO_LETTER : (char)byte;
+	if (byte == '.' || byte == 0)
+		return NO_LETTER;
+	return (char)byte;
 }
 
 /* An uncompressed name, as a question has it. */

@@ -217,6 +217,8 @@ static void retries_build(const struct lanes *lanes, struct retries *runs)
 		by_item[i] = run_of(by_item, item);
 		if (by_item[i] == NO_ITEM)
 			by_item[i] = begin_run(runs, lanes, item);
+		if (!runs->items)
+			BUG("an attempt of no run");
 		struct run *run = &runs->items[by_item[i]];
 		if (item->open == 0 && run->alone == run->count)
 			run->alone++;
