@@ -16,6 +16,7 @@ static const int64_t LATENESS_WINDOW_NS = 250 * NS_PER_MS;
 struct slot {
 	struct runner *runner;
 	struct world *world;
+	bool is_set_up, has_begun;
 };
 
 struct runner {
@@ -97,6 +98,32 @@ static void world_ended(void *owner, struct world *world)
 		runner->turn = timer_start(runner->config.loop, 0, fill_jobs, runner);
 }
 
+/* Making networks and agents takes the processors from those whose time is measured: whoever is set up waits
+ * for the others that are at it. */
+static void begin_worlds_together(struct runner *runner)
+{
+	for (size_t i = 0; i < runner->config.plan_count; i++) {
+		const struct slot *slot = &runner->slots[i];
+		if (slot->world && !slot->is_set_up && world_outcome(slot->world)->took_ns == 0)
+			return;
+	}
+	for (size_t i = 0; i < runner->config.plan_count; i++) {
+		struct slot *slot = &runner->slots[i];
+		if (!slot->world || !slot->is_set_up || slot->has_begun)
+			continue;
+		slot->has_begun = true;
+		world_begin(slot->world);
+	}
+}
+
+static void world_set_up_done(void *owner, struct world *world)
+{
+	(void)world;
+	struct slot *slot = owner;
+	slot->is_set_up = true;
+	begin_worlds_together(slot->runner);
+}
+
 static void world_heard(void *owner, struct world *world, const struct event *event)
 {
 	(void)world;
@@ -122,6 +149,7 @@ static int start_world(struct runner *runner, size_t index, struct err *err)
 		.engine_version = runner_engine_version(runner),
 		.agent_image = runner->agent_image,
 		.started_at = runner->config.started_at,
+		.set_up = world_set_up_done,
 		.heard = world_heard,
 		.ended = world_ended,
 		.owner = slot,
@@ -159,6 +187,7 @@ static void fill_jobs(void *owner)
 		}
 		runner->next++;
 	}
+	begin_worlds_together(runner);
 	if (runner->running == 0)
 		finish(runner);
 }

@@ -27,6 +27,8 @@ struct world_config {
 	const char *engine_version, *started_at;
 	const char *agent_image;   /* on the engine */
 	struct lateness *lateness; /* the host's; a world that ends has it reported first */
+	/* Everything is made, nothing begun: world_begin() is to follow. */
+	void (*set_up)(void *owner, struct world *world);
 	/* Hears every event as recorded, for live output; may be NULL. */
 	void (*heard)(void *owner, struct world *world, const struct event *event);
 	void (*ended)(void *owner, struct world *world);
@@ -46,6 +48,8 @@ struct world_outcome {
 
 /* NULL when the trace cannot be written or a pattern does not compile; nothing was made then. */
 struct world *world_start(const struct world_config *config, struct err *err) MUST_CHECK;
+/* Phases and steps begin; nothing if the world is over. */
+void world_begin(struct world *world);
 const struct plan *world_plan(const struct world *world);
 int world_number(const struct world *world);
 const struct world_outcome *world_outcome(const struct world *world);

@@ -33,8 +33,10 @@ static void begin_steps(void *owner, const struct err *err)
 		steps_begin(world->steps);
 }
 
-static void make_phases(struct world *world)
+void world_begin(struct world *world)
 {
+	if (world_is_over(world))
+		return;
 	const struct plan *plan = world->config.plan;
 	if (plan->phase_count > 0)
 		phasing_begin(world->phasing, plan->phases, plan->phase_count, begin_steps, world);
@@ -42,11 +44,16 @@ static void make_phases(struct world *world)
 		steps_begin(world->steps);
 }
 
+static void set_up_done(struct world *world)
+{
+	world->config.set_up(world->config.owner, world);
+}
+
 static void told(void *owner, int64_t from_ns, int64_t to_ns, const struct err *err)
 {
 	(void)from_ns;
 	(void)to_ns;
-	settle(owner, err, make_phases);
+	settle(owner, err, set_up_done);
 }
 
 static void tell(struct world *world, size_t service, const char *line)
@@ -117,7 +124,7 @@ static void tell_agents(struct world *world)
 			tell(world, i, line);
 		}
 	}
-	settle(world, NULL, make_phases);
+	settle(world, NULL, set_up_done);
 }
 
 /* ---- sandboxes and containers ---- */
