@@ -140,6 +140,7 @@ static void write_end(const struct sockaddr_storage *address, char *text, size_t
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)address;
 	inet_ntop(
 	    address->ss_family, six ? (const void *)&in6->sin6_addr : &in->sin_addr, host, sizeof(host));
+	/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): place() or getsockname() has filled it */
 	uint16_t port = six ? in6->sin6_port : in->sin_port;
 	snprintf(text, size, six ? "[%s]:%d" : "%s:%d", host, ntohs(port));
 }
