@@ -19,7 +19,7 @@ enum side { CLIENT, SERVER };
 struct end {
 	struct source source;
 	struct relay *relay;
-	bool is_watched;
+	uint32_t watched; /* for these events; 0: not at all */
 };
 
 struct relay {
@@ -48,15 +48,15 @@ static struct relay *free_relay(void)
 /* An end nothing is wanted from is not watched at all: epoll would tell of its hang-up again and again. */
 static void watch(struct end *end, uint32_t events)
 {
-	if (!events) {
-		if (end->is_watched)
-			reactor_remove(&end->source);
-		end->is_watched = false;
-	} else if (end->is_watched) {
+	if (events == end->watched)
+		return;
+	if (!events)
+		reactor_remove(&end->source);
+	else if (end->watched)
 		(void)reactor_change(&end->source, events);
-	} else {
-		end->is_watched = reactor_add(&end->source, events) == 0;
-	}
+	else if (reactor_add(&end->source, events) < 0)
+		return;
+	end->watched = events;
 }
 
 static void finish(struct relay *relay, void (*close_it)(int fd))
@@ -242,7 +242,7 @@ bool relay_take(struct listener *listener, int fd)
 	relay->is_connecting = true;
 	relay->timer = (struct timeout){ 0 };
 	watch(&relay->ends[SERVER], EPOLLOUT);
-	if (!relay->ends[SERVER].is_watched) {
+	if (!relay->ends[SERVER].watched) {
 		close(server_fd);
 		return false;
 	}
