@@ -8,6 +8,7 @@
 #include "report/report.h"
 #include "run/runner.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +28,7 @@ struct session {
 	char *folder;
 	struct redactor **redactors; /* one a plan, as are the three below */
 	char **trace_paths;
+	int64_t *seeds;
 	struct judged *judged;
 	struct report_result *results;
 	struct err failure; /* the run did not happen */
@@ -53,6 +55,15 @@ static void make_identity(struct session *session)
 	snprintf(session->folder_name, sizeof(session->folder_name), "%s-%s", stamp, session->run_id);
 }
 
+/* Ten digits at most: somebody will have to type it. */
+static int64_t draw_fresh_seed(void)
+{
+	uint32_t drawn;
+	if (getrandom(&drawn, sizeof(drawn), 0) != sizeof(drawn))
+		BUG("no randomness");
+	return (int64_t)drawn + 1;
+}
+
 static int prepare_reports(struct session *session, struct err *err)
 {
 	size_t count = session->selection.count;
@@ -61,12 +72,14 @@ static int prepare_reports(struct session *session, struct err *err)
 		return -1;
 	session->redactors = xcalloc(count, sizeof(struct redactor *));
 	session->trace_paths = xcalloc(count, sizeof(char *));
+	session->seeds = xcalloc(count, sizeof(int64_t));
 	session->judged = xcalloc(count, sizeof(struct judged));
 	session->results = xcalloc(count, sizeof(struct report_result));
 	for (size_t i = 0; i < count; i++) {
 		const struct plan *plan = session->selection.plans[i];
 		session->redactors[i] = redactor_new();
 		stack_add_secrets(plan->stack, session->redactors[i]);
+		session->seeds[i] = session->options.seed;
 		session->trace_paths[i] = xasprintf("%s/%s.ndjson", session->folder, plan->name);
 	}
 	return 0;
@@ -193,6 +206,7 @@ static int run_worlds(struct session *session, struct err *err)
 		.plans = plans,
 		.redactors = (const struct redactor *const *)session->redactors,
 		.trace_paths = (const char *const *)session->trace_paths,
+		.seeds = session->seeds,
 		.plan_count = count,
 		.jobs = session->options.jobs ? session->options.jobs : JOBS_DEFAULT,
 		.image_progress = on_image,
@@ -258,7 +272,7 @@ static void show(const struct session *session, const struct report *report)
 	    &text);
 	fwrite(buf_string(&text), 1, text.length, stdout);
 	fflush(stdout);
-	fprintf(stderr, "traces and reports: %s\n", session->folder);
+	fprintf(stderr, "traces and reports: %s, seed %" PRId64 "\n", session->folder, session->options.seed);
 }
 
 /* Afterwards and not while other worlds run: judging takes the processor that their clocks need. */
@@ -343,6 +357,7 @@ static void release(struct session *session)
 	}
 	free(session->redactors);
 	free(session->trace_paths);
+	free(session->seeds);
 	free(session->judged);
 	free(session->results);
 	free(session->folder);
@@ -375,6 +390,8 @@ static int perform(struct session *session, int argc, char **argv)
 	if (refuse_shared_ports(session, &err) < 0)
 		return print_error(&err);
 	make_identity(session);
+	if (session->options.seed == 0)
+		session->options.seed = draw_fresh_seed();
 	session->loop = loop_new();
 	session->began_ns = loop_now_ns(session->loop);
 	session->engine = engine_open(session->loop, session->options.engine, &err);

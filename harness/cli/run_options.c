@@ -1,36 +1,41 @@
 #include "cli/run_options.h"
 
+#include "base/number.h"
+#include "base/random.h"
 #include "cli/command.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum long_only { OPTION_ENGINE = 256, OPTION_JSON, OPTION_JUNIT, OPTION_LIST, OPTION_REPORT };
+enum long_only { OPTION_ENGINE = 256, OPTION_JSON, OPTION_JUNIT, OPTION_LIST, OPTION_REPORT, OPTION_SEED };
 
 static void print_help(void)
 {
-	puts("usage: falsestart run [OPTION]… PATH…\n"
-	     "\n"
-	     "Runs the scenarios of PATH… (files, or folders of them), each in a world of its own, side by "
-	     "side.\n"
-	     "\n"
-	     "  -s, --speed N      tell the story N times faster (durations marked `real` are kept)\n"
-	     "  -f, --filter TEXT  only scenarios whose name contains TEXT\n"
-	     "  -t, --tag TAG      only scenarios with this tag\n"
-	     "  -j, --jobs N       at most N worlds at a time (default: all, at most 12)\n"
-	     "      --list         name what would run, and stop\n"
-	     "      --report DIR   where traces and reports go, each run in a folder of its own (default: "
-	     "reports)\n"
-	     "      --junit FILE   also write JUnit XML here; --json FILE the same for JSON\n"
-	     "      --engine ADDR  unix:///path, tcp://host:port (default: DOCKER_HOST, then the usual "
-	     "sockets)\n"
-	     "  -v, --verbose      show every expectation and a timeline of each world\n"
-	     "  -q, --quiet        no live progress\n"
-	     "\n"
-	     "The verdicts go to standard output, progress to standard error.");
+	puts(
+	    "usage: falsestart run [OPTION]… PATH…\n"
+	    "\n"
+	    "Runs the scenarios of PATH… (files, or folders of them), each in a world of its own, side by "
+	    "side.\n"
+	    "\n"
+	    "  -s, --speed N      tell the story N times faster (durations marked `real` are kept)\n"
+	    "  -f, --filter TEXT  only scenarios whose name contains TEXT\n"
+	    "  -t, --tag TAG      only scenarios with this tag\n"
+	    "  -j, --jobs N       at most N worlds at a time (default: all, at most 12)\n"
+	    "      --seed N       draw every `jitter:` from this seed (default: a fresh one, which is told)\n"
+	    "      --list         name what would run, and stop\n"
+	    "      --report DIR   where traces and reports go, each run in a folder of its own (default: "
+	    "reports)\n"
+	    "      --junit FILE   also write JUnit XML here; --json FILE the same for JSON\n"
+	    "      --engine ADDR  unix:///path, tcp://host:port (default: DOCKER_HOST, then the usual "
+	    "sockets)\n"
+	    "  -v, --verbose      show every expectation and a timeline of each world\n"
+	    "  -q, --quiet        no live progress\n"
+	    "\n"
+	    "The verdicts go to standard output, progress to standard error.");
 }
 
 static int parse_speed(const char *text, double *ret_speed)
@@ -62,6 +67,7 @@ int run_options_parse(struct run_options *options, int argc, char **argv, int *r
 		{ "filter", required_argument, NULL, 'f' },
 		{ "tag", required_argument, NULL, 't' },
 		{ "jobs", required_argument, NULL, 'j' },
+		{ "seed", required_argument, NULL, OPTION_SEED },
 		{ "list", no_argument, NULL, OPTION_LIST },
 		{ "report", required_argument, NULL, OPTION_REPORT },
 		{ "junit", required_argument, NULL, OPTION_JUNIT },
@@ -93,6 +99,13 @@ int run_options_parse(struct run_options *options, int argc, char **argv, int *r
 				return usage_error("run",
 					   "--jobs takes a whole number from 1 to %d, not `%s`", JOBS_MAX,
 					   optarg),
+				       -1;
+			break;
+		case OPTION_SEED:
+			if (number_parse(optarg, 1, SEED_MAX, &options->seed) < 0)
+				return usage_error("run",
+					   "--seed takes a whole number from 1 to %" PRId64 ", not `%s`",
+					   SEED_MAX, optarg),
 				       -1;
 			break;
 		case OPTION_LIST:

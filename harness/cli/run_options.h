@@ -6,10 +6,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct run_options {
 	struct selection_filter filter;
-	size_t jobs; /* 0: as many as there are scenarios, at most JOBS_DEFAULT */
+	int64_t seed; /* from 1; 0: one is to be drawn */
+	size_t jobs;  /* 0: as many as there are scenarios, at most JOBS_DEFAULT */
 	bool list, verbose, quiet;
 	const char *report;       /* folder */
 	const char *junit, *json; /* further copies, or NULL */

@@ -31,15 +31,18 @@ static void add_spoken(struct buf *line, const struct service *service, const st
 	add_escaped(line, step->say);
 }
 
-static void add_delays(struct buf *line, const struct phase_step *step)
+static void add_delays(struct buf *line, const struct phase_step *step, int64_t seed)
 {
 	buf_addf(line, " latency=%lld jitter=%lld close=%lld", microseconds(step->latency_ns),
 	    microseconds(step->jitter_ns), microseconds(step->close_ns));
 	if (step->bandwidth)
 		buf_addf(line, " bandwidth=%" PRId64, step->bandwidth);
+	if (step->jitter_ns)
+		buf_addf(line, " seed=%" PRId64, seed);
 }
 
-static void add_step(struct buf *line, const struct service *service, const struct phase_step *step)
+static void add_step(
+    struct buf *line, const struct service *service, const struct phase_step *step, int64_t seed)
 {
 	buf_addf(line, " %s", phase_names[step->phase]);
 	switch (step->phase) {
@@ -51,7 +54,7 @@ static void add_step(struct buf *line, const struct service *service, const stru
 		add_spoken(line, service, step);
 		break;
 	case PHASE_SLOW:
-		add_delays(line, step);
+		add_delays(line, step, seed);
 		break;
 	case PHASE_ABSENT:
 	case PHASE_UNRESOLVABLE:
@@ -68,14 +71,14 @@ static void add_step(struct buf *line, const struct service *service, const stru
 		buf_addf(line, " for=%lld", microseconds(step->for_ns));
 }
 
-void phase_gate_command(
-    struct buf *line, const struct service *service, const struct phase_step *steps, size_t count)
+void phase_gate_command(struct buf *line, const struct service *service, const struct phase_step *steps,
+    size_t count, int64_t seed)
 {
 	buf_addf(line, "gate %d", service->protocol_port);
 	for (size_t i = 0; i < count; i++) {
 		if (i > 0)
 			buf_add_string(line, " then");
-		add_step(line, service, &steps[i]);
+		add_step(line, service, &steps[i], seed);
 	}
 }
 

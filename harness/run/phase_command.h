@@ -6,9 +6,10 @@
 #include "plan/plan.h"
 
 /* "gate 6379 refused attempts=3 then loading protocol=redis for=2000000": all but the last of a script has a
- * limit, and the last has none. */
-void phase_gate_command(
-    struct buf *line, const struct service *service, const struct phase_step *steps, size_t count);
+ * limit, and the last has none. `seed` (0 to PHASE_SEED_MAX) is for what a slow phase draws. */
+#define PHASE_SEED_MAX INT64_C(999999999999999999)
+void phase_gate_command(struct buf *line, const struct service *service, const struct phase_step *steps,
+    size_t count, int64_t seed);
 /* "resolve redis silent"; `step` NULL: as usual. `nobody`: an address that nobody has, for a stale answer.
  * Attempts do not end it by themselves: what is told next does. */
 void phase_resolve_command(

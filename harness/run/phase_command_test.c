@@ -16,7 +16,7 @@ static struct service redis = {
 static void expect_gate(const struct phase_step *steps, size_t count, const char *expected)
 {
 	CLEANUP(buf_release) struct buf line = { 0 };
-	phase_gate_command(&line, &redis, steps, count);
+	phase_gate_command(&line, &redis, steps, count, 77);
 	assert_string_equal(buf_string(&line), expected);
 }
 
@@ -30,7 +30,10 @@ static void test_gate(void **state)
 	expect_gate(
 	    &(struct phase_step){
 		.phase = PHASE_SLOW, .latency_ns = 100 * NS_PER_MS, .jitter_ns = 1500, .bandwidth = 1000000 },
-	    1, "gate 6379 slow latency=100000 jitter=1 close=0 bandwidth=1000000");
+	    1, "gate 6379 slow latency=100000 jitter=1 close=0 bandwidth=1000000 seed=77");
+	/* Nothing is drawn where there is no jitter. */
+	expect_gate(&(struct phase_step){ .phase = PHASE_SLOW, .latency_ns = NS_PER_MS }, 1,
+	    "gate 6379 slow latency=1000 jitter=0 close=0");
 }
 
 static void test_script(void **state)

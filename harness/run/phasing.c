@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/duration.h"
+#include "base/random.h"
 #include "run/container.h"
 #include "run/phase_command.h"
 #include "run/sandbox.h"
@@ -241,10 +242,19 @@ static enum phase gate_beside(const struct looks *looks, const struct phase_step
 										: PHASE_READY;
 }
 
+/* By service, so that what is slow elsewhere changes nothing here. */
+static int64_t draw_seed(const struct looks *looks)
+{
+	const struct world_config *config = &looks->phasing->world->config;
+	const char *const words[] = { config->plan->name, "phase", service_of(looks)->name, NULL };
+	struct random_stream stream = random_stream(config->seed, words);
+	return random_up_to(&stream, PHASE_SEED_MAX);
+}
+
 static void gate(struct looks *looks, const struct phase_step *steps, size_t count)
 {
 	struct buf line CLEANUP(buf_release) = { 0 };
-	phase_gate_command(&line, service_of(looks), steps, count);
+	phase_gate_command(&line, service_of(looks), steps, count, draw_seed(looks));
 	command(looks, looks->service, &line);
 	looks->gate = steps[count - 1].phase;
 	looks->gate_moves = count > 1;

@@ -144,6 +144,7 @@ static int start_world(struct runner *runner, size_t index, struct err *err)
 		.redactor = runner->config.redactors[index],
 		.run = runner->config.run,
 		.number = (int)index + 1,
+		.seed = runner->config.seeds[index],
 		.trace_path = runner->config.trace_paths[index],
 		.lateness = runner->lateness,
 		.engine_version = runner_engine_version(runner),

@@ -21,6 +21,7 @@ struct runner_config {
 	const struct plan *const *plans;
 	const struct redactor *const *redactors; /* one a plan */
 	const char *const *trace_paths;          /* one a plan */
+	const int64_t *seeds;                    /* one a plan */
 	size_t plan_count;
 	size_t jobs;
 	/* All may be NULL but done; `plan` is the index. */

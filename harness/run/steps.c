@@ -1,6 +1,7 @@
 #include "run/steps.h"
 
 #include "base/duration.h"
+#include "base/random.h"
 #include "probe/probe.h"
 #include "run/container.h"
 #include "run/phasing.h"
@@ -25,6 +26,7 @@ struct steps {
 	size_t current;
 	enum steps_state state;
 	int64_t due_ns, began_ns; /* loop time */
+	int64_t jitter_ns;        /* of the current step, drawn; part of `due_ns` once that is known */
 	struct timer *timer;
 	struct timer *turn; /* to look again from the loop: events come from inside other calls */
 	size_t outstanding; /* containers the step still acts on */
@@ -139,6 +141,7 @@ static void record_step(struct steps *steps, bool done, const char *detail)
 						 .step = { .action = step_kind_name(step->kind),
 						     .target = targets,
 						     .due_ns = steps->due_ns,
+						     .jitter_ns = steps->jitter_ns,
 						     .done = done,
 						     .detail = detail },
 					     });
@@ -385,13 +388,23 @@ static void look_at_after(struct steps *steps)
 	int64_t at_ns;
 	char why[256];
 	if (tracker_after(steps->tracker, steps->current, &at_ns)) {
-		steps->due_ns = steps->world->began_ns + at_ns;
+		steps->due_ns = steps->world->began_ns + at_ns + steps->jitter_ns;
 		set_state(steps, STEPS_AWAIT_DUE);
 		steps->timer = timer_start(loop_of(steps), steps->due_ns, begin_step, steps);
 	} else if (is_hopeless(steps, &step_of(steps)->after, why, sizeof(why))) {
 		steps->began_ns = steps->due_ns = now_of(steps);
+		steps->jitter_ns = 0;
 		give_up(steps, why);
 	}
+}
+
+/* By the step's id: a step that is added elsewhere changes no other's delay. */
+static int64_t draw_jitter(const struct steps *steps)
+{
+	const struct step *step = step_of(steps);
+	const char *const words[] = { steps->plan->name, "step", step->id, NULL };
+	struct random_stream stream = random_stream(steps->world->config.seed, words);
+	return step->jitter_ns ? random_up_to(&stream, step->jitter_ns) : 0;
 }
 
 static void enter_step(struct steps *steps)
@@ -400,12 +413,13 @@ static void enter_step(struct steps *steps)
 		world_finish(steps->world, WORLD_COMPLETED);
 		return;
 	}
+	steps->jitter_ns = draw_jitter(steps);
 	if (step_of(steps)->has_after) {
 		set_state(steps, STEPS_AWAIT_AFTER);
 		look_at_after(steps);
 		return;
 	}
-	steps->due_ns = now_of(steps);
+	steps->due_ns = now_of(steps) + steps->jitter_ns;
 	set_state(steps, STEPS_AWAIT_DUE);
 	steps->timer = timer_start(loop_of(steps), steps->due_ns, begin_step, steps);
 }

@@ -89,7 +89,8 @@ static void record_world(struct world *world)
 					      .world = "",
 					      .started_at = world->config.started_at,
 					      .engine = world->config.engine_version,
-					      .harness = FALSESTART_VERSION },
+					      .harness = FALSESTART_VERSION,
+					      .seed = world->config.seed },
 				      });
 }
 

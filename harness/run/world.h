@@ -23,6 +23,7 @@ struct world_config {
 	const struct redactor *redactor;
 	const char *run; /* run id */
 	int number;      /* from 1 */
+	int64_t seed;    /* of all that is drawn in this world: jitter */
 	const char *trace_path;
 	const char *engine_version, *started_at;
 	const char *agent_image;   /* on the engine */

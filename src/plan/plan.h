@@ -143,6 +143,7 @@ struct step {
 	char *signal;        /* KILL: "SIGKILL" */
 	struct moment after; /* not before this; when not given, MOMENT_STEP of the step before */
 	bool has_after;
+	int64_t jitter_ns; /* begins up to so much later, drawn from the seed; 0: at once */
 	/* WAIT. Without an `after` of its own a state or a line counts since the last step that acts on a
 	 * service began, an event since the last one that acts on its service; attempts are counted from the
 	 * world's beginning. */

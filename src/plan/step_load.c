@@ -243,13 +243,14 @@ static int read_step(struct reader *reader, const struct node *node, struct step
 		{ .key = "id" }, /* read_ids() */
 		{ .key = verb->key, .read = verb->read, .offset = verb->offset },
 		{ .key = "after", .read = read_after },
+		{ .key = "jitter", .read = read_span, .offset = offsetof(struct step, jitter_ns) },
 	};
 	for (size_t i = 0; i < verb->companion_count; i++)
-		fields[3 + i] = verb->companions[i];
+		fields[4 + i] = verb->companions[i];
 	step->kind = verb->kind;
 	step->max_ns = WAIT_MAX_S * NS_PER_S;
 	step->request.timeout_ns = REQUEST_TIMEOUT_S * NS_PER_S;
-	if (fields_read(reader, node, verb->what, fields, 3 + verb->companion_count, step, err) < 0)
+	if (fields_read(reader, node, verb->what, fields, 4 + verb->companion_count, step, err) < 0)
 		return -1;
 	if (step->kind == STEP_KILL && !step->signal)
 		step->signal = xstrdup("SIGKILL");

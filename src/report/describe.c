@@ -286,6 +286,17 @@ void describe_world(struct buf *out, const struct report_result *result)
 		buf_addf(out, " [%d/%d]", result->attempt, result->attempts);
 }
 
+void describe_replay(struct buf *out, const struct report_result *result)
+{
+	const struct trace *trace = result->trace;
+	if (!trace->event_count || trace->events[0].kind != EVENT_WORLD || trace->events[0].world.seed == 0)
+		return;
+	buf_addf(out, "falsestart run --seed %" PRId64, trace->events[0].world.seed);
+	if (result->plan->speed != 1)
+		buf_addf(out, " --speed %g", result->plan->speed);
+	buf_addf(out, " %s", or_empty(result->plan->file));
+}
+
 void describe_totals(struct buf *out, const struct report *report)
 {
 	struct report_totals totals = report_totals(report);

@@ -27,6 +27,9 @@ extern const char *const claim_result_names[];     /* "none", "holds", "differs"
 
 /* The scenario's name, " [3/20]" behind it when repeated. */
 void describe_world(struct buf *out, const struct report_result *result);
+/* "falsestart run --seed 7 --speed 20 scenarios/x.yaml": what draws the same delays again; nothing if the
+ * trace has no seed. */
+void describe_replay(struct buf *out, const struct report_result *result);
 /* "6 passed, 0 failed, 0 inconclusive in 19.2s (speed 20, host late by at most 3.1ms)" */
 void describe_totals(struct buf *out, const struct report *report);
 

@@ -60,19 +60,27 @@ static void print_reason(struct page *page, const struct judgement *judgement)
 	page_newline(page);
 }
 
+/* Not wrapped: it is there to be copied. */
+static void print_command(struct page *page, const char *what, const struct buf *line)
+{
+	page_pad(page, 2);
+	page_add(page, INK_DIM, what);
+	page_add(page, INK_DIM, buf_string(line));
+	page_newline(page);
+}
+
 /* What to type to see it again. */
 static void print_trail(struct page *page, const struct report_result *result)
 {
-	struct buf line CLEANUP(buf_release) = { 0 };
-	if (!result->trace_file)
-		return;
-	buf_addf(&line, "falsestart check %s %s", result->plan->file ? result->plan->file : "",
-	    result->trace_file);
-	page_pad(page, 2);
-	page_add(page, INK_DIM, "judge again: ");
-	/* Not wrapped: it is there to be copied. */
-	page_add(page, INK_DIM, buf_string(&line));
-	page_newline(page);
+	struct buf judge CLEANUP(buf_release) = { 0 }, run CLEANUP(buf_release) = { 0 };
+	if (result->trace_file) {
+		buf_addf(&judge, "falsestart check %s %s", result->plan->file ? result->plan->file : "",
+		    result->trace_file);
+		print_command(page, "judge again: ", &judge);
+	}
+	describe_replay(&run, result);
+	if (run.length)
+		print_command(page, "run again: ", &run);
 }
 
 /* Where nothing could be judged, an expectation after the other saying so is noise. */

@@ -60,6 +60,7 @@ struct event {
 			const char *action; /* "start", "stop", "wait", … */
 			const char *target; /* services, comma-separated, or "" */
 			int64_t due_ns;     /* when it should have begun; from - due is how late it was */
+			int64_t jitter_ns;  /* the part of `due` that was drawn from the world's seed */
 			bool done; /* false: given up (a wait that never ended, an engine call that failed) */
 			const char *detail; /* why, when not done */
 		} step;

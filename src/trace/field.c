@@ -52,6 +52,7 @@ static const struct field step_fields[] = {
 	REQUIRED("action", FIELD_WORD, step.action),
 	OPTIONAL("target", FIELD_WORD, step.target),
 	OPTIONAL("due", FIELD_TIME, step.due_ns),
+	OPTIONAL("jitter", FIELD_INT64, step.jitter_ns),
 	REQUIRED("done", FIELD_BOOL, step.done),
 	OPTIONAL("detail", FIELD_STRING, step.detail),
 };

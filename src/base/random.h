@@ -1,0 +1,26 @@
+/*
+ * random: numbers that look drawn and can be drawn again.
+ *
+ * A stream is named: by a seed and by words that say what it is for. The same seed and words give the same
+ * numbers on every machine and in every version, and another word gives others: what is added elsewhere draws
+ * from a stream of its own and changes nothing here. For chance in tests of other programs, not for secrets.
+ */
+#ifndef BASE_RANDOM_H
+#define BASE_RANDOM_H
+
+#include <stdint.h>
+
+/* Numbers of JSON are exact up to here, in every reader; 0 is "no seed". */
+#define SEED_MAX INT64_C(9007199254740991)
+
+struct random_stream {
+	uint64_t state;
+};
+
+/* `words` ends with NULL. */
+struct random_stream random_stream(int64_t seed, const char *const *words);
+uint64_t random_next(struct random_stream *stream);
+/* Each whole number from 0 to `most` (not negative) with the same chance. */
+int64_t random_up_to(struct random_stream *stream, int64_t most);
+
+#endif
