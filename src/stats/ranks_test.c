@@ -1,0 +1,217 @@
+#include "stats/ranks.h"
+
+#include "base/memory.h"
+#include "base/random.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static void assert_near(double value, double wanted, double tolerance)
+{
+	if (!(fabs(value - wanted) <= tolerance))
+		fail_msg("%.10g is not %.10g ± %g", value, wanted, tolerance);
+}
+
+/* Hollander and Wolfe (1973), page 69: permeability constants of the human chorioamnion at term and between
+ * 12 and 26 weeks. The manual of R's wilcox.test() prints W = 35 and a one-sided p of 0.1272. */
+static const double at_term[] = { 0.80, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46 };
+static const double earlier[] = { 1.15, 0.88, 0.90, 0.74, 1.21 };
+
+static void test_published(void **state)
+{
+	(void)state;
+	struct mann_whitney test = mann_whitney(earlier, 5, at_term, 10);
+	assert_true(test.exact);
+	assert_near(test.u, 35, 0);
+	assert_near(test.p / 2, 0.1272, 0.00005);
+	test = mann_whitney(at_term, 10, earlier, 5);
+	assert_near(test.u, 15, 0);
+	assert_near(test.p / 2, 0.1272, 0.00005);
+}
+
+/* Ozone in New York, May and August 1973 (Chambers and others, "Graphical methods for data analysis", 1983).
+ * The manual of R's wilcox.test() prints W = 127.5, p = 0.0001208, by the normal approximation, for there are
+ * ties. */
+static void test_published_with_ties(void **state)
+{
+	(void)state;
+	static const double may[] = { 41, 36, 12, 18, 28, 23, 19, 8, 7, 16, 11, 14, 18, 14, 34, 6, 30, 11, 1,
+		11, 4, 32, 23, 45, 115, 37 };
+	static const double august[] = { 39, 9, 16, 78, 35, 66, 122, 89, 110, 44, 28, 65, 22, 59, 23, 31, 44,
+		21, 9, 45, 168, 73, 76, 118, 84, 85 };
+	struct mann_whitney test = mann_whitney(august, ARRAY_LENGTH(august), may, ARRAY_LENGTH(may));
+	assert_false(test.exact);
+	assert_near(test.u, 127.5, 0);
+	assert_near(test.p, 0.0001208, 5e-8);
+}
+
+/* Two samples without ties that have this U. */
+static struct mann_whitney test_of_u(size_t a_count, size_t b_count, size_t u)
+{
+	double a[50], b[50];
+	size_t full = u / a_count,
+	       rest = u % a_count; /* so many of b above all of a, and one above `rest` of them */
+	for (size_t i = 0; i < a_count; i++)
+		a[i] = (double)i;
+	for (size_t j = 0; j < b_count; j++)
+		b[j] = j < full ? 1000 + (double)j : j == full && rest ? (double)rest - 0.5 : -1 - (double)j;
+	struct mann_whitney test = mann_whitney(a, a_count, b, b_count);
+	assert_near(test.u, (double)u, 0);
+	return test;
+}
+
+/* Critical values of U at 5 % and 1 %, two-sided, as every table has them since D. Auble, "Extended tables
+ * for the Mann–Whitney statistic", Bulletin of the Institute of Educational Research at Indiana University 1
+ * (1953). */
+static void test_tables(void **state)
+{
+	(void)state;
+	static const struct {
+		size_t n, m, at_5, at_1;
+	} rows[] = { { 5, 5, 2, 0 }, { 5, 10, 8, 4 }, { 8, 8, 13, 7 }, { 10, 10, 23, 16 }, { 15, 20, 90, 73 },
+		{ 20, 20, 127, 105 } };
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+		assert_true(test_of_u(rows[i].n, rows[i].m, rows[i].at_5).p <= 0.05);
+		assert_true(test_of_u(rows[i].n, rows[i].m, rows[i].at_5 + 1).p > 0.05);
+		assert_true(test_of_u(rows[i].n, rows[i].m, rows[i].at_1).p <= 0.01);
+		assert_true(test_of_u(rows[i].n, rows[i].m, rows[i].at_1 + 1).p > 0.01);
+	}
+}
+
+/* Where the exact test ends, the approximation goes on without a step that matters: at 50 a side its own
+ * error is about 0.001 in the middle, and nothing where p is small. */
+static void test_approximation(void **state)
+{
+	(void)state;
+	for (size_t u = 800; u <= 1250; u += 25) {
+		double exact = test_of_u(50, 50, u).p;
+		double z = (1250 - (double)u - 0.5) / sqrt(2500.0 * 101 / 12);
+		assert_near(u == 1250 ? 1 : erfc(z / sqrt(2)), exact, 0.002);
+		if (exact < 0.01)
+			assert_near(erfc(z / sqrt(2)), exact, 0.0003);
+	}
+}
+
+static void test_without_news(void **state)
+{
+	(void)state;
+	static const double same[] = { 3, 3, 3, 3 }, other[] = { 1, 2 };
+	assert_near(mann_whitney(same, 4, same, 4).p, 1, 0);
+	assert_near(mann_whitney(same, 4, same, 4).u, 8, 0);
+	assert_near(mann_whitney(same, 0, other, 2).p, 1, 0);
+	assert_near(mann_whitney(other, 2, same, 0).p, 1, 0);
+	assert_near(mann_whitney_least_p(same, 4, same, 4), 1, 0);
+	assert_near(mann_whitney_least_p(same, 0, other, 2), 1, 0);
+}
+
+static void test_least_p(void **state)
+{
+	(void)state;
+	static const double a[] = { 5, 1, 4 }, b[] = { 2, 6, 3 };
+	assert_near(mann_whitney_least_p(a, 3, b, 3), 0.1, 1e-12); /* 2 of 20 */
+	assert_near(mann_whitney_least_p_of(3, 3), 0.1, 1e-12);
+	assert_near(mann_whitney_least_p_of(5, 5), 2.0 / 252, 1e-12);
+	assert_near(mann_whitney_least_p_of(0, 5), 1, 0);
+	assert_near(mann_whitney_least_p_of(1, 1), 1, 1e-12);
+	/* Unequal sides with ties at one end: what counts is the better way to deal them. */
+	static const double low[] = { 1, 1, 1, 1 }, high[] = { 9 };
+	assert_true(mann_whitney_least_p(low, 4, high, 1) < 1);
+}
+
+static double uniform(struct random_stream *stream)
+{
+	return (double)random_up_to(stream, INT64_C(1) << 50) / (double)(INT64_C(1) << 50);
+}
+
+/* Of two samples of one distribution, p is uniform: below x with chance x, for the exact test never above it.
+ */
+static void check_uniform(size_t a_count, size_t b_count, size_t steps, double slack)
+{
+	enum { TRIALS = 4000 };
+	struct random_stream stream = random_stream(20261124, (const char *const[]){ "uniform", NULL });
+	static const double levels[] = { 0.01, 0.05, 0.1, 0.25, 0.5, 0.75 };
+	size_t below[ARRAY_LENGTH(levels)] = { 0 };
+	double a[100], b[100];
+	for (size_t trial = 0; trial < TRIALS; trial++) {
+		for (size_t i = 0; i < a_count + b_count; i++) {
+			double value = -log(1 - uniform(&stream) * 0.999999);
+			if (steps)
+				value = floor(value * (double)steps);
+			*(i < a_count ? &a[i] : &b[i - a_count]) = value;
+		}
+		double p = mann_whitney(a, a_count, b, b_count).p;
+		assert_true(p > 0 && p <= 1);
+		for (size_t k = 0; k < ARRAY_LENGTH(levels); k++)
+			below[k] += p <= levels[k];
+	}
+	for (size_t k = 0; k < ARRAY_LENGTH(levels); k++) {
+		double deviation = sqrt(levels[k] * (1 - levels[k]) / TRIALS);
+		double share = (double)below[k] / TRIALS;
+		assert_true(share <= levels[k] + 4 * deviation);
+		assert_true(share >= levels[k] - 4 * deviation - slack);
+	}
+}
+
+static void test_uniform(void **state)
+{
+	(void)state;
+	check_uniform(20, 25, 0, 0.02);  /* exact: its steps are that coarse */
+	check_uniform(6, 7, 0, 0.09);    /* exact, and coarse */
+	check_uniform(60, 80, 0, 0.01);  /* approximate */
+	check_uniform(40, 40, 5, 0.015); /* many ties */
+}
+
+/* The median difference, and the interval that a test by hand of all orders gives. */
+static void test_shift(void **state)
+{
+	(void)state;
+	struct shift shift = hodges_lehmann(earlier, 5, at_term, 10);
+	assert_near(shift.estimate, 0.305, 1e-9); /* Hollander and Wolfe (1973), page 75 */
+	/* 95 % of 15 values: P(U <= 8) = 0.020, P(U <= 9) = 0.028, so that 9 differences are left out at each
+	 * end. */
+	assert_true(shift.has_interval);
+	assert_near(shift.low, -0.15, 1e-9);
+	assert_near(shift.high, 0.76, 1e-9);
+	/* 3 against 3 can never be outside with 95 %. */
+	assert_false(hodges_lehmann(earlier, 3, at_term, 3).has_interval);
+}
+
+/* 95 of 100 intervals hold the true shift. */
+static void test_shift_covers(void **state)
+{
+	(void)state;
+	enum { TRIALS = 2000, COUNT = 12 };
+	struct random_stream stream = random_stream(7, (const char *const[]){ "shift", NULL });
+	size_t covered = 0;
+	for (size_t trial = 0; trial < TRIALS; trial++) {
+		double a[COUNT], b[COUNT];
+		for (size_t i = 0; i < COUNT; i++) {
+			a[i] = uniform(&stream);
+			b[i] = uniform(&stream) + 0.3;
+		}
+		struct shift shift = hodges_lehmann(a, COUNT, b, COUNT);
+		assert_true(shift.low <= shift.estimate && shift.estimate <= shift.high);
+		covered += shift.low <= 0.3 && 0.3 <= shift.high;
+	}
+	assert_in_range(covered, 1880, 1945); /* 95 % and a little, since its steps are whole */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_published),
+		cmocka_unit_test(test_published_with_ties),
+		cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_approximation),
+		cmocka_unit_test(test_without_news),
+		cmocka_unit_test(test_least_p),
+		cmocka_unit_test(test_uniform),
+		cmocka_unit_test(test_shift),
+		cmocka_unit_test(test_shift_covers),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
