@@ -263,6 +263,7 @@ void progress_event(struct progress *progress, size_t plan, const struct event *
 	case EVENT_LOG:
 	case EVENT_RESPONSE:
 	case EVENT_MEMORY:
+	case EVENT_DESCRIPTORS:
 	case EVENT_LATENESS:
 	case EVENT_END:
 		return;

@@ -1,14 +1,13 @@
 #include "run/cpu_wait.h"
 
+#include "run/processes.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-/* A forking subject is followed this deep: init, shell, server, worker. */
-enum { DEPTH_MAX = 4 };
 
 struct thread {
 	long tid;
@@ -20,6 +19,7 @@ struct cpu_wait {
 	size_t seen_count;
 	struct thread *now; /* in this one */
 	size_t now_count;
+	struct processes processes;
 };
 
 struct cpu_wait *cpu_wait_new(void)
@@ -69,11 +69,9 @@ static int64_t waited_before(const struct cpu_wait *wait, long tid)
 	return 0;
 }
 
-static void look_at_process(struct cpu_wait *wait, long pid, int depth, int64_t *worst_ns);
-
-static void look_at_thread(struct cpu_wait *wait, long pid, long tid, int depth, int64_t *worst_ns)
+static void look_at_thread(struct cpu_wait *wait, long pid, long tid, int64_t *worst_ns)
 {
-	char path[96], text[1024];
+	char path[96], text[256];
 	snprintf(path, sizeof(path), "/proc/%ld/task/%ld/schedstat", pid, tid);
 	int64_t waited_ns = read_file(path, text, sizeof(text)) ? schedstat_wait_ns(text) : -1;
 	if (waited_ns < 0)
@@ -81,15 +79,9 @@ static void look_at_thread(struct cpu_wait *wait, long pid, long tid, int depth,
 	*array_push(wait->now, wait->now_count) = (struct thread){ .tid = tid, .waited_ns = waited_ns };
 	int64_t since_ns = waited_ns - waited_before(wait, tid);
 	*worst_ns = since_ns > *worst_ns ? since_ns : *worst_ns;
-	snprintf(path, sizeof(path), "/proc/%ld/task/%ld/children", pid, tid);
-	if (depth == DEPTH_MAX || !read_file(path, text, sizeof(text)))
-		return;
-	char *cursor = text, *end;
-	for (long child; (child = strtol(cursor, &end, 10)) > 0 && end != cursor; cursor = end)
-		look_at_process(wait, child, depth + 1, worst_ns);
 }
 
-static void look_at_process(struct cpu_wait *wait, long pid, int depth, int64_t *worst_ns)
+static void look_at_process(struct cpu_wait *wait, long pid, int64_t *worst_ns)
 {
 	char path[64];
 	snprintf(path, sizeof(path), "/proc/%ld/task", pid);
@@ -99,7 +91,7 @@ static void look_at_process(struct cpu_wait *wait, long pid, int depth, int64_t 
 	for (struct dirent *entry; (entry = readdir(folder)) && wait->now_count < CPU_WAIT_THREADS_MAX;) {
 		long tid = strtol(entry->d_name, NULL, 10);
 		if (tid > 0)
-			look_at_thread(wait, pid, tid, depth, worst_ns);
+			look_at_thread(wait, pid, tid, worst_ns);
 	}
 	closedir(folder);
 }
@@ -109,8 +101,9 @@ int64_t cpu_wait_worst_ns(struct cpu_wait *wait, pid_t pid)
 	int64_t worst_ns = 0;
 	wait->now_count = 0;
 	free(steal_ptr(wait->now));
-	if (pid > 0)
-		look_at_process(wait, pid, 1, &worst_ns);
+	processes_find(&wait->processes, pid);
+	for (size_t i = 0; i < wait->processes.count; i++)
+		look_at_process(wait, wait->processes.pids[i], &worst_ns);
 	struct thread *seen = wait->seen;
 	wait->seen = wait->now;
 	wait->seen_count = wait->now_count;

@@ -21,8 +21,8 @@ struct cpu_wait;
 
 struct cpu_wait *cpu_wait_new(void);
 void cpu_wait_free(struct cpu_wait *wait);
-/* The longest that a single thread of the process or of its descendants has waited since the last call that
- * saw the thread; a thread that is seen for the first time has waited since it began. At most
+/* The longest that a single thread of the container whose first process this is has waited since the last
+ * call that saw the thread; a thread that is seen for the first time has waited since it began. At most
  * CPU_WAIT_THREADS_MAX threads are looked at. */
 int64_t cpu_wait_worst_ns(struct cpu_wait *wait, pid_t pid);
 #define CPU_WAIT_THREADS_MAX 256

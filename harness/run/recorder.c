@@ -127,6 +127,7 @@ static void redact_event(struct recorder *recorder, struct event *event)
 	case EVENT_WORLD:
 	case EVENT_LOST:
 	case EVENT_MEMORY:
+	case EVENT_DESCRIPTORS:
 	case EVENT_LATENESS:
 	case EVENT_END:
 		break;

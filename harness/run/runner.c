@@ -5,6 +5,7 @@
 #include "run/container_config.h"
 #include "run/images.h"
 #include "run/reaper.h"
+#include "run/watches.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -324,6 +325,9 @@ struct runner *runner_start(const struct runner_config *config, struct err *err)
 		err_set(err, ERR_USAGE, "no scenario to run");
 		return NULL;
 	}
+	for (size_t i = 0; i < config->plan_count; i++)
+		if (watches_check(config->plans[i], config->engine, err) < 0)
+			return NULL;
 	struct runner *runner = xcalloc(1, sizeof(*runner));
 	runner->config = *config;
 	runner->slots = xcalloc(config->plan_count, sizeof(*runner->slots));

@@ -3,6 +3,7 @@
 #include "base/expression.h"
 #include "probe/probe.h"
 #include "run/container.h"
+#include "run/processes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +13,7 @@ struct watching {
 	const struct watch *watch;
 	struct expression *state; /* WATCH_HTTP with one */
 	struct poller *poller;
-	struct timer *timer; /* WATCH_MEMORY */
+	struct timer *timer; /* WATCH_MEMORY, WATCH_DESCRIPTORS */
 	struct engine_call *call;
 	int64_t next_ns, asked_ns;
 };
@@ -45,6 +46,21 @@ struct watches *watches_new(struct world *world, struct err *err)
 		}
 	}
 	return watches;
+}
+
+int watches_check(const struct plan *plan, const struct engine *engine, struct err *err)
+{
+	for (size_t i = 0; i < plan->watch_count; i++) {
+		const struct watch *watch = &plan->watches[i];
+		if (watch->kind == WATCH_DESCRIPTORS && !engine_is_local(engine))
+			return err_set(err, ERR_ENVIRONMENT,
+			    "%s:%d:%d: watch `%s`: descriptors are counted through /proc, which takes an "
+			    "engine on "
+			    "this machine, and %s is elsewhere; take the watch out, or run falsestart there",
+			    plan->file, watch->position.line, watch->position.column, watch->name,
+			    engine_address(engine));
+	}
+	return 0;
 }
 
 static void stop(struct watching *watching)
@@ -141,6 +157,16 @@ static int64_t used_bytes(const json_t *stats)
 	return bytes > 0 ? bytes : 0;
 }
 
+/* At a fixed rate; a measurement that took longer than that leaves some out. */
+static void measure_next(struct watching *watching, void (*measure)(void *owner))
+{
+	struct loop *loop = watching->watches->world->config.loop;
+	int64_t now = loop_now_ns(loop);
+	while (watching->next_ns <= now)
+		watching->next_ns += watching->watch->every_ns;
+	watching->timer = timer_start(loop, watching->next_ns, measure, watching);
+}
+
 static void on_memory(void *owner, json_t *reply, const struct err *err)
 {
 	struct watching *watching = owner;
@@ -153,9 +179,7 @@ static void on_memory(void *owner, json_t *reply, const struct err *err)
 								     .to_ns = now,
 								     .of = watching->watch->name,
 								     .memory = { .bytes = bytes } });
-	while (watching->next_ns <= now)
-		watching->next_ns += watching->watch->every_ns;
-	watching->timer = timer_start(loop, watching->next_ns, ask_memory, watching);
+	measure_next(watching, ask_memory);
 }
 
 static void ask_memory(void *owner)
@@ -169,20 +193,60 @@ static void ask_memory(void *owner)
 	    engine_container_stats(world->config.engine, container_id(container), on_memory, watching);
 }
 
+/* ---- descriptors ---- */
+
+/* None are counted before the engine has said which process is the first, nor once all have gone. */
+static void count_descriptors(void *owner)
+{
+	struct watching *watching = owner;
+	struct world *world = watching->watches->world;
+	watching->timer = NULL;
+	struct err err = ERR_INIT;
+	pid_t pid = container_pid(world->containers[watching->watch->service]);
+	int64_t from_ns = loop_now_ns(world->config.loop);
+	int64_t count = pid > 0 ? processes_count_descriptors(pid, &err) : 0;
+	if (count < 0) {
+		err_wrap(&err, "watch `%s`", watching->watch->name);
+		world_fail(world, &err); /* which frees the watches */
+		return;
+	}
+	if (count > 0)
+		recorder_add(world->recorder, (struct event){ .kind = EVENT_DESCRIPTORS,
+						  .from_ns = from_ns,
+						  .to_ns = loop_now_ns(world->config.loop),
+						  .of = watching->watch->name,
+						  .descriptors = { .count = count } });
+	measure_next(watching, count_descriptors);
+}
+
+static void measure_now(struct watching *watching, void (*measure)(void *owner))
+{
+	struct loop *loop = watching->watches->world->config.loop;
+	stop(watching);
+	watching->next_ns = loop_now_ns(loop);
+	watching->timer = timer_start(loop, watching->next_ns, measure, watching);
+}
+
 void watches_reach(struct watches *watches, size_t service)
 {
 	for (size_t i = 0; i < watches->count; i++) {
 		struct watching *watching = &watches->items[i];
 		if (watching->watch->service != service)
 			continue;
-		if (watching->watch->kind == WATCH_HTTP) {
+		switch (watching->watch->kind) {
+		case WATCH_HTTP:
 			stop(watching);
 			start_polling(watching, watches->world->containers[service]);
-		} else if (watching->watch->kind == WATCH_MEMORY) {
-			stop(watching);
-			watching->next_ns = loop_now_ns(watches->world->config.loop);
-			watching->timer =
-			    timer_start(watches->world->config.loop, watching->next_ns, ask_memory, watching);
+			break;
+		case WATCH_MEMORY:
+			measure_now(watching, ask_memory);
+			break;
+		case WATCH_DESCRIPTORS:
+			measure_now(watching, count_descriptors);
+			break;
+		case WATCH_ATTEMPTS:
+		case WATCH_LOG:
+			break;
 		}
 	}
 }

@@ -36,7 +36,8 @@ static void judge(const struct index *index, struct draft *draft)
 		judge_respond(index, draft);
 		return;
 	case EXPECT_MEMORY:
-		judge_memory(index, draft);
+	case EXPECT_DESCRIPTORS:
+		judge_growth(index, draft);
 		return;
 	case EXPECT_AGREES:
 		judge_agrees(index, draft);

@@ -22,6 +22,7 @@ static void add_figure(const struct draft *draft, struct interval figure, struct
 	case EXPECT_SEQUENCE:
 	case EXPECT_NEVER:
 	case EXPECT_ALWAYS:
+	case EXPECT_DESCRIPTORS:
 		text_add_count(out, figure.high == INT64_MAX ? low : figure);
 		return;
 	}

@@ -55,6 +55,7 @@ static struct series *series_of(struct index *index, struct name_cache *caches, 
 	case EVENT_ATTEMPT:
 	case EVENT_LOST:
 	case EVENT_MEMORY:
+	case EVENT_DESCRIPTORS:
 		break;
 	case EVENT_SERVICE:
 		space = NAMES_SERVICES;

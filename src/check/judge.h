@@ -97,7 +97,7 @@ void judge_always(const struct index *index, struct draft *draft);
 void judge_backoff(const struct index *index, struct draft *draft);
 void judge_matches(const struct index *index, struct draft *draft);
 void judge_respond(const struct index *index, struct draft *draft);
-void judge_memory(const struct index *index, struct draft *draft);
+void judge_growth(const struct index *index, struct draft *draft);
 
 void judge_agrees(const struct index *index, struct draft *draft);
 

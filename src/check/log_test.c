@@ -286,6 +286,62 @@ static void test_memory(void **state)
 	    &story, GROWTH, VERDICT_INCONCLUSIVE, "within the limit so far, but the trace was cut short");
 }
 
+/* Each life of the process by itself: what the new one has is not compared with what the old one had. */
+static void test_growth_between_starts(void **state)
+{
+	(void)state;
+	for (int64_t past = 0; past <= 1; past++) {
+		struct story story = gateway_started();
+		memory(&story, 2 * S, 50000);
+		memory(&story, 3 * S, 51000 + past);
+		service_event(&story, 4 * S, 4 * S, "gateway", "exited");
+		service_event(&story, 4 * S, 5 * S, "gateway", "restarted");
+		memory(&story, 4500 * MS, 900000); /* of neither */
+		memory(&story, 6 * S, 100000);
+		memory(&story, 7 * S, 100500);
+		end(&story, 8 * S, "completed");
+		expect_verdict(&story, GROWTH, past ? VERDICT_FAIL : VERDICT_PASS,
+		    past ? "grew by 1B more than allowed at 3s" : "");
+	}
+	struct story story = gateway_started();
+	memory(&story, 2 * S, 50000);
+	service_event(&story, 4 * S, 5 * S, "gateway", "restarted");
+	memory(&story, 6 * S, 90000);
+	end(&story, 8 * S, "completed");
+	expect_verdict(&story, GROWTH, VERDICT_INCONCLUSIVE,
+	    "vacuous: 2 figures of mem in the window, two between two starts are needed");
+}
+
+static void descriptors(struct story *story, int64_t at_ns, int64_t count)
+{
+	tell(story, &(struct event){ .kind = EVENT_DESCRIPTORS,
+			.of = "fds",
+			.from_ns = at_ns,
+			.to_ns = at_ns,
+			.descriptors = { .count = count } });
+}
+
+static void test_descriptors(void **state)
+{
+	(void)state;
+	for (int64_t past = 0; past <= 1; past++) {
+		struct story story = gateway_started();
+		descriptors(&story, 2 * S, 12);
+		memory(&story, 2 * S, 1); /* of another watch */
+		descriptors(&story, 3 * S, 17 + past);
+		memory(&story, 3 * S, 1000000);
+		descriptors(&story, 4 * S, 12);
+		end(&story, 5 * S, "completed");
+		expect_verdict(&story, "{ id: x, of: fds, descriptors: { growth: 5 }, claim: ..2 }",
+		    past ? VERDICT_FAIL : VERDICT_PASS, past ? "grew by 1 more than allowed at 3s" : "");
+	}
+	struct story story = gateway_started();
+	descriptors(&story, 2 * S, 12);
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, "{ id: x, of: fds, descriptors: { growth: 0 } }", VERDICT_INCONCLUSIVE,
+	    "vacuous: 1 figure of fds in the window, two are needed");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,6 +353,8 @@ int main(void)
 		cmocka_unit_test(test_respond_time),
 		cmocka_unit_test(test_no_answer),
 		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_growth_between_starts),
+		cmocka_unit_test(test_descriptors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

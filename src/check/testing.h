@@ -33,6 +33,7 @@
 	"  dial: { attempts: gateway, to: 'redis:6379', from: log, fails: F, succeeds: S, lost: L }\n" \
 	"  tap: { attempts: gateway, to: 'redis:6379' }\n"                                             \
 	"  mem: { memory: gateway, every: 250ms }\n"                                                   \
+	"  fds: { descriptors: gateway }\n"                                                            \
 	"steps:\n"                                                                                     \
 	"  - { start: gateway, id: start-gateway }\n"                                                  \
 	"  - { start: redis, id: start-redis }\n"                                                      \

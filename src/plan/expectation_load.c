@@ -151,9 +151,10 @@ enum subject {
 	OF_ATTEMPTS = 1 << WATCH_ATTEMPTS,
 	OF_LOG = 1 << WATCH_LOG,
 	OF_MEMORY = 1 << WATCH_MEMORY,
-	OF_SERVICE = 1 << 4,
-	OF_REQUEST = 1 << 5,
-	OF_WIRE = 1 << 6, /* an attempts watch that takes them from there: no log is asked */
+	OF_DESCRIPTORS = 1 << WATCH_DESCRIPTORS,
+	OF_SERVICE = 1 << 5,
+	OF_REQUEST = 1 << 6,
+	OF_WIRE = 1 << 7, /* an attempts watch that takes them from there: no log is asked */
 };
 
 #define AT(member) .offset = offsetof(struct expectation, member)
@@ -190,6 +191,8 @@ static const struct verb {
 	    "a request step", { { 0 } } },
 	{ "memory", "a memory expectation", EXPECT_MEMORY, read_memory, read_bytes_claim, OF_MEMORY,
 	    "a memory watch", { { .key = "during", .read = read_during } } },
+	{ "descriptors", "a descriptors expectation", EXPECT_DESCRIPTORS, read_descriptors, read_count_claim,
+	    OF_DESCRIPTORS, "a descriptors watch", { { .key = "during", .read = read_during } } },
 	{ "agrees", "an agrees expectation", EXPECT_AGREES, read_agrees, NULL, OF_WIRE,
 	    "an attempts watch of the wire", { { .key = "during", .read = read_during } } },
 };

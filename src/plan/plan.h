@@ -92,19 +92,19 @@ struct phase_script {
 
 /* ---- watches ---- */
 
-enum watch_kind { WATCH_HTTP, WATCH_ATTEMPTS, WATCH_LOG, WATCH_MEMORY };
+enum watch_kind { WATCH_HTTP, WATCH_ATTEMPTS, WATCH_LOG, WATCH_MEMORY, WATCH_DESCRIPTORS };
 
 struct watch {
 	enum watch_kind kind;
 	char *name; /* as expectations say it; "gateway.log" for the log that every service has implicitly */
 	struct position position;
-	size_t service; /* whose endpoint, log or memory; for attempts: the client */
+	size_t service; /* whose endpoint, log, memory or descriptors; for attempts: the client */
 	/* WATCH_HTTP */
 	int port;
 	char *path;  /* with the query */
 	char *state; /* jq expression over the body; NULL: the state is the status code in digits */
 	int64_t timeout_ns;
-	/* WATCH_HTTP and WATCH_MEMORY */
+	/* WATCH_HTTP, WATCH_MEMORY and WATCH_DESCRIPTORS */
 	int64_t every_ns;
 	/* WATCH_ATTEMPTS */
 	size_t to_service;
@@ -169,10 +169,11 @@ enum expectation_kind {
 	EXPECT_NEVER,
 	EXPECT_ALWAYS,
 	EXPECT_BACKOFF,
-	EXPECT_MATCHES, /* how often a pattern matches a line of the log */
-	EXPECT_RESPOND, /* the answer to a request step */
-	EXPECT_MEMORY,  /* growth of resident memory */
-	EXPECT_AGREES,  /* the delays that the log says are the gaps on the wire */
+	EXPECT_MATCHES,     /* how often a pattern matches a line of the log */
+	EXPECT_RESPOND,     /* the answer to a request step */
+	EXPECT_MEMORY,      /* growth of resident memory */
+	EXPECT_DESCRIPTORS, /* growth of the number of open file descriptors */
+	EXPECT_AGREES,      /* the delays that the log says are the gaps on the wire */
 };
 
 struct range {
@@ -245,7 +246,7 @@ struct expectation {
 		bool has_within;
 		int64_t within_ns;
 	} respond;
-	int64_t growth_bytes; /* MEMORY: at most */
+	int64_t growth; /* MEMORY: bytes, DESCRIPTORS: how many; at most */
 	struct {
 		int log_watch;    /* the log that says delays */
 		char *pattern;    /* its first group is a number of units */
@@ -254,7 +255,7 @@ struct expectation {
 		int64_t floor_ns; /* 20 ms real is the default */
 	} agrees;                 /* AGREES: `watch` is the attempts watch, of the wire */
 	/* What a document promises: measured and reported, never gating. For REACH a time range, for MATCHES
-	 * counts, for MEMORY bytes, for BACKOFF the sum of all gaps. */
+	 * counts, for MEMORY bytes, for DESCRIPTORS how many, for BACKOFF the sum of all gaps. */
 	struct range claim;
 	char *claim_text; /* as written */
 };

@@ -163,8 +163,10 @@ static void test_expectations(void **state)
 	assert_true(get->respond.headers[2].absent);
 	assert_string_equal(get->respond.bodies[1].value, "30");
 	assert_string_equal(get->respond.bodies[3].value, "null");
-	assert_int_equal(expectation(plan, "mem-memory")->growth_bytes, 5000000);
+	assert_int_equal(expectation(plan, "mem-memory")->growth, 5000000);
 	assert_int_equal(expectation(plan, "mem-memory")->claim.high, 5 * 1048576);
+	assert_int_equal(expectation(plan, "fds-descriptors")->growth, 5);
+	assert_int_equal(expectation(plan, "fds-descriptors")->claim.high, 2);
 	assert_int_equal(
 	    expectation(plan, "gateway-never-exited-restarted-oom-killed")->service, plan->subject);
 	assert_int_equal(expectation(plan, "get-respond")->step, plan_find_step(plan, "get"));
@@ -173,7 +175,7 @@ static void test_expectations(void **state)
 static void test_every_log_is_watched(void **state)
 {
 	const struct plan *plan = load(state, EVERY_VERB, 1);
-	assert_int_equal(plan->watch_count, 4 + plan->stack->service_count);
+	assert_int_equal(plan->watch_count, 5 + plan->stack->service_count);
 	const struct watch *log = &plan->watches[plan_find_watch(plan, "redis.log")];
 	assert_int_equal(log->kind, WATCH_LOG);
 	assert_int_equal(log->service, stack_find(plan->stack, "redis"));

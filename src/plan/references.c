@@ -20,6 +20,8 @@ const char *watch_kind_name(enum watch_kind kind)
 		return "a log";
 	case WATCH_MEMORY:
 		return "a memory watch";
+	case WATCH_DESCRIPTORS:
+		return "a descriptors watch";
 	}
 	BUG("watch kind %d", (int)kind);
 }

@@ -66,6 +66,6 @@ int read_words(struct reader *reader, const struct node *node, const struct serv
 /* verb_load.c: what a verb of an expectation judges; `into` is the struct expectation, its `of` already
  * resolved. */
 field_read read_reach, read_within, read_sequence, read_never, read_always, read_backoff, read_matches,
-    read_respond, read_memory, read_numbers, read_agrees;
+    read_respond, read_memory, read_descriptors, read_numbers, read_agrees;
 
 #endif

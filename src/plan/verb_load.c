@@ -322,10 +322,33 @@ int read_memory(struct reader *reader, const struct node *node, void *into, stru
 	static const struct field fields[] = {
 		{ .key = "growth",
 		    .read = read_bytes,
-		    .offset = offsetof(struct expectation, growth_bytes),
+		    .offset = offsetof(struct expectation, growth),
 		    .needed = "how much it may grow, as in 5MB" },
 	};
 	return fields_read(reader, node, "`memory`", fields, ARRAY_LENGTH(fields), into, err);
+}
+
+static int read_descriptor_growth(struct reader *reader, const struct node *node, void *into, struct err *err)
+{
+	const char *text = scalar_text(reader, node, "a number of descriptors, as in 5,", err);
+	if (!text)
+		return -1;
+	if (parse_whole(text, 0, 1000000, into) < 0)
+		return refuse(reader, node, err,
+		    "`%s` is not a number of descriptors; write a whole number from 0 to 1000000",
+		    SHOW(text));
+	return 0;
+}
+
+int read_descriptors(struct reader *reader, const struct node *node, void *into, struct err *err)
+{
+	static const struct field fields[] = {
+		{ .key = "growth",
+		    .read = read_descriptor_growth,
+		    .offset = offsetof(struct expectation, growth),
+		    .needed = "how many more there may be, as in 5" },
+	};
+	return fields_read(reader, node, "`descriptors`", fields, ARRAY_LENGTH(fields), into, err);
 }
 
 /* ---- log against wire ---- */

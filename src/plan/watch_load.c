@@ -112,6 +112,11 @@ static const struct field memory_fields[] = {
 	{ .key = "every", .read = read_period, AT(every_ns) },
 };
 
+static const struct field descriptors_fields[] = {
+	{ .key = "descriptors", .read = read_service },
+	{ .key = "every", .read = read_period, AT(every_ns) },
+};
+
 static const struct {
 	const char *key, *what;
 	enum watch_kind kind;
@@ -121,13 +126,15 @@ static const struct {
 	{ "http", "an http watch", WATCH_HTTP, http_fields, ARRAY_LENGTH(http_fields) },
 	{ "attempts", "an attempts watch", WATCH_ATTEMPTS, NULL, 0 },
 	{ "memory", "a memory watch", WATCH_MEMORY, memory_fields, ARRAY_LENGTH(memory_fields) },
+	{ "descriptors", "a descriptors watch", WATCH_DESCRIPTORS, descriptors_fields,
+	    ARRAY_LENGTH(descriptors_fields) },
 };
 
 static int read_watch(struct reader *reader, const struct node *node, struct watch *watch, struct err *err)
 {
 	if (node->kind != NODE_MAPPING)
-		return refuse_kind(
-		    reader, node, err, "a watch, which is a map with `http`, `attempts` or `memory`,");
+		return refuse_kind(reader, node, err,
+		    "a watch, which is a map with `http`, `attempts`, `memory` or `descriptors`,");
 	const char *found = NULL;
 	size_t kind = 0;
 	for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
@@ -144,7 +151,8 @@ static int read_watch(struct reader *reader, const struct node *node, struct wat
 		return refuse(reader, node, err,
 		    "a log need not be declared: every service's is watched as SERVICE.log");
 	if (!found)
-		return refuse(reader, node, err, "a watch needs one of `http`, `attempts` and `memory`");
+		return refuse(
+		    reader, node, err, "a watch needs one of `http`, `attempts`, `memory` and `descriptors`");
 	watch->kind = kinds[kind].kind;
 	watch->every_ns = watch->kind == WATCH_HTTP ? 50 * NS_PER_MS : 250 * NS_PER_MS;
 	watch->timeout_ns = NS_PER_S;

@@ -20,6 +20,7 @@ const char *const expectation_kind_names[] = {
 	[EXPECT_MATCHES] = "matches",
 	[EXPECT_RESPOND] = "respond",
 	[EXPECT_MEMORY] = "memory",
+	[EXPECT_DESCRIPTORS] = "descriptors",
 	[EXPECT_AGREES] = "agrees",
 };
 
@@ -71,6 +72,7 @@ void describe_subject(struct buf *out, const struct event *event)
 	case EVENT_PHASE:
 	case EVENT_RESPONSE:
 	case EVENT_MEMORY:
+	case EVENT_DESCRIPTORS:
 		buf_add_string(out, or_empty(event->of));
 		return;
 	}
@@ -209,6 +211,9 @@ void describe_event(struct buf *out, const struct event *event)
 	case EVENT_MEMORY:
 		describe_amount(out, UNIT_BYTES, event->memory.bytes, false);
 		return;
+	case EVENT_DESCRIPTORS:
+		buf_addf(out, "%" PRId64 " open descriptors", event->descriptors.count);
+		return;
 	case EVENT_LATENESS:
 		buf_addf(out, "late by up to %s", duration_format(event->lateness.worst_ns, text));
 		return;
@@ -230,6 +235,7 @@ enum unit unit_of(const struct expectation *expectation)
 	case EXPECT_MATCHES:
 	case EXPECT_NEVER:
 	case EXPECT_ALWAYS:
+	case EXPECT_DESCRIPTORS:
 		return UNIT_COUNT;
 	case EXPECT_MEMORY:
 		return UNIT_BYTES;

@@ -65,6 +65,7 @@ static void poison_event(struct hostile_report *hostile_report, struct event *ev
 	case EVENT_WORLD:
 	case EVENT_RESPONSE:
 	case EVENT_MEMORY:
+	case EVENT_DESCRIPTORS:
 	case EVENT_LATENESS:
 	case EVENT_END:
 		break;

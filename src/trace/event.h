@@ -20,19 +20,20 @@
 #define LATENESS_OF_AGENT "agent:" /* no service has a colon in its name */
 
 enum event_kind {
-	EVENT_WORLD,    /* the first line */
-	EVENT_STEP,     /* a step took effect between from and to */
-	EVENT_SERVICE,  /* the engine, or the readiness probe, says something of a service */
-	EVENT_SAMPLE,   /* a poll of an HTTP endpoint: sent at from, answered at to */
-	EVENT_ATTEMPT,  /* the subject tried to reach a dependency: began at from, ended at to */
-	EVENT_LOST,     /* an established connection of an attempts watch is gone */
-	EVENT_PHASE,    /* the gate makes a dependency look like this to the subject, from now on */
-	EVENT_LOG,      /* a line of output */
-	EVENT_RESPONSE, /* the answer to a request step */
-	EVENT_MEMORY,   /* memory in use by a service's container */
-	EVENT_LATENESS, /* how late the host ran between from and to */
-	EVENT_TROUBLE,  /* the harness or the engine failed: the world cannot be judged fully */
-	EVENT_END,      /* the last line */
+	EVENT_WORLD,       /* the first line */
+	EVENT_STEP,        /* a step took effect between from and to */
+	EVENT_SERVICE,     /* the engine, or the readiness probe, says something of a service */
+	EVENT_SAMPLE,      /* a poll of an HTTP endpoint: sent at from, answered at to */
+	EVENT_ATTEMPT,     /* the subject tried to reach a dependency: began at from, ended at to */
+	EVENT_LOST,        /* an established connection of an attempts watch is gone */
+	EVENT_PHASE,       /* the gate makes a dependency look like this to the subject, from now on */
+	EVENT_LOG,         /* a line of output */
+	EVENT_RESPONSE,    /* the answer to a request step */
+	EVENT_MEMORY,      /* memory in use by a service's container */
+	EVENT_DESCRIPTORS, /* open file descriptors of a service's processes */
+	EVENT_LATENESS,    /* how late the host ran between from and to */
+	EVENT_TROUBLE,     /* the harness or the engine failed: the world cannot be judged fully */
+	EVENT_END,         /* the last line */
 };
 
 /* A string that may hold any bytes (the writer makes invalid UTF-8 U+FFFD). NULL: absent. */
@@ -128,6 +129,9 @@ struct event {
 		struct {
 			int64_t bytes;
 		} memory;
+		struct {
+			int64_t count;
+		} descriptors;
 		struct {
 			int64_t worst_ns; /* of the runner (of ""), a service's threads, or LATENESS_OF_AGENT
 					     + service: a service's agent */

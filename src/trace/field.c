@@ -13,6 +13,7 @@ const char *const event_kind_names[] = {
 	[EVENT_LOG] = "log",
 	[EVENT_RESPONSE] = "response",
 	[EVENT_MEMORY] = "memory",
+	[EVENT_DESCRIPTORS] = "descriptors",
 	[EVENT_LATENESS] = "lateness",
 	[EVENT_TROUBLE] = "trouble",
 	[EVENT_END] = "end",
@@ -135,6 +136,12 @@ static const struct field memory_fields[] = {
 	REQUIRED("bytes", FIELD_INT64, memory.bytes),
 };
 
+static const struct field descriptors_fields[] = {
+	OF,
+	TIMES,
+	REQUIRED("count", FIELD_INT64, descriptors.count),
+};
+
 static const struct field lateness_fields[] = {
 	OF_NOBODY,
 	TIMES,
@@ -171,6 +178,7 @@ const struct field_list event_fields[] = {
 	[EVENT_LOG] = LIST(log_fields),
 	[EVENT_RESPONSE] = LIST(response_fields),
 	[EVENT_MEMORY] = LIST(memory_fields),
+	[EVENT_DESCRIPTORS] = LIST(descriptors_fields),
 	[EVENT_LATENESS] = LIST(lateness_fields),
 	[EVENT_TROUBLE] = LIST(trouble_fields),
 	[EVENT_END] = LIST(end_fields),
