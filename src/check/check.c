@@ -42,6 +42,12 @@ static void judge(const struct index *index, struct draft *draft)
 	case EXPECT_AGREES:
 		judge_agrees(index, draft);
 		return;
+	case EXPECT_CONNECTIONS:
+		judge_connections(index, draft);
+		return;
+	case EXPECT_ENDS:
+		judge_ends(index, draft);
+		return;
 	}
 	BUG("expectation kind %d", (int)draft->expectation->kind);
 }

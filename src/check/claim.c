@@ -13,6 +13,7 @@ static void add_figure(const struct draft *draft, struct interval figure, struct
 	case EXPECT_BACKOFF:
 	case EXPECT_RESPOND:
 	case EXPECT_AGREES:
+	case EXPECT_ENDS:
 		text_add_interval(out, figure, TEXT_ALONE);
 		return;
 	case EXPECT_MEMORY:
@@ -23,6 +24,7 @@ static void add_figure(const struct draft *draft, struct interval figure, struct
 	case EXPECT_NEVER:
 	case EXPECT_ALWAYS:
 	case EXPECT_DESCRIPTORS:
+	case EXPECT_CONNECTIONS:
 		text_add_count(out, figure.high == INT64_MAX ? low : figure);
 		return;
 	}
@@ -50,7 +52,8 @@ static bool is_told_faster(const struct draft *draft, double speed)
 {
 	enum expectation_kind kind = draft->expectation->kind;
 	const char *words = draft->expectation->claim_text;
-	bool is_time = kind == EXPECT_REACH || kind == EXPECT_BACKOFF || kind == EXPECT_RESPOND;
+	bool is_time =
+	    kind == EXPECT_REACH || kind == EXPECT_BACKOFF || kind == EXPECT_RESPOND || kind == EXPECT_ENDS;
 	return is_time && speed != 1 && !(words && strstr(words, "real"));
 }
 

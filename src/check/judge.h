@@ -98,8 +98,9 @@ void judge_backoff(const struct index *index, struct draft *draft);
 void judge_matches(const struct index *index, struct draft *draft);
 void judge_respond(const struct index *index, struct draft *draft);
 void judge_growth(const struct index *index, struct draft *draft);
-
 void judge_agrees(const struct index *index, struct draft *draft);
+void judge_connections(const struct index *index, struct draft *draft);
+void judge_ends(const struct index *index, struct draft *draft);
 
 enum claim_result claim_compare(const struct draft *draft, double speed, char **ret_text);
 

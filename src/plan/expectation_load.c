@@ -195,6 +195,10 @@ static const struct verb {
 	    OF_DESCRIPTORS, "a descriptors watch", { { .key = "during", .read = read_during } } },
 	{ "agrees", "an agrees expectation", EXPECT_AGREES, read_agrees, NULL, OF_WIRE,
 	    "an attempts watch of the wire", { { .key = "during", .read = read_during } } },
+	{ "connections", "a connections expectation", EXPECT_CONNECTIONS, read_connections, read_count_claim,
+	    OF_WIRE, "an attempts watch of the wire", { { .key = "during", .read = read_during } } },
+	{ "ends", "an ends expectation", EXPECT_ENDS, read_ends, read_duration_claim, OF_SERVICE, "a service",
+	    { { .key = "after", .read = read_after } } },
 };
 
 static const struct choice choice = {
@@ -265,7 +269,7 @@ static int read_expectation(
 	size_t count = 5;
 	for (size_t i = 0; i < ARRAY_LENGTH(verb->companions) && verb->companions[i].key; i++)
 		fields[count++] = verb->companions[i];
-	if (verb->kind != EXPECT_REACH && verb->kind != EXPECT_RESPOND) {
+	if (verb->kind != EXPECT_REACH && verb->kind != EXPECT_RESPOND && verb->kind != EXPECT_ENDS) {
 		fields[count++] = (struct field){ .key = "after", .read = read_after };
 		fields[count++] = (struct field){ .key = "until", .read = read_until };
 	}

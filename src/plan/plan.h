@@ -174,7 +174,10 @@ enum expectation_kind {
 	EXPECT_MEMORY,      /* growth of resident memory */
 	EXPECT_DESCRIPTORS, /* growth of the number of open file descriptors */
 	EXPECT_AGREES,      /* the delays that the log says are the gaps on the wire */
+	EXPECT_CONNECTIONS, /* how many of an attempts watch are open at once */
+	EXPECT_ENDS,        /* a service ends, so, in time */
 };
+#define EXPECTATION_KIND_COUNT (EXPECT_ENDS + 1)
 
 struct range {
 	int64_t low, high; /* inclusive; high INT64_MAX: no upper end */
@@ -222,7 +225,7 @@ struct expectation {
 	struct strings states; /* a status code in digits; of an unanswered poll "refused", "timeout" … */
 	int attempt_number;    /* REACH on attempts: the end of attempt n; 0: none */
 	bool has_within;
-	int64_t within_ns; /* REACH; -1 when within is counted in attempts */
+	int64_t within_ns; /* REACH, ENDS; -1 when within is counted in attempts */
 	int within_steps;  /* REACH: within: { steps: N, of: W }: N attempts of W may begin after `after` */
 	int within_watch;
 	struct strings ignore; /* SEQUENCE, ALWAYS: states that do not count */
@@ -246,7 +249,9 @@ struct expectation {
 		bool has_within;
 		int64_t within_ns;
 	} respond;
-	int64_t growth; /* MEMORY: bytes, DESCRIPTORS: how many; at most */
+	int64_t growth;           /* MEMORY: bytes, DESCRIPTORS: how many; at most */
+	struct range connections; /* CONNECTIONS: never outside of it */
+	struct range exit_status; /* ENDS */
 	struct {
 		int log_watch;    /* the log that says delays */
 		char *pattern;    /* its first group is a number of units */
@@ -254,8 +259,9 @@ struct expectation {
 		double tolerance; /* 0.10 is the default */
 		int64_t floor_ns; /* 20 ms real is the default */
 	} agrees;                 /* AGREES: `watch` is the attempts watch, of the wire */
-	/* What a document promises: measured and reported, never gating. For REACH a time range, for MATCHES
-	 * counts, for MEMORY bytes, for DESCRIPTORS how many, for BACKOFF the sum of all gaps. */
+	/* What a document promises: measured and reported, never gating. For REACH and ENDS a time range, for
+	 * MATCHES and CONNECTIONS counts, for MEMORY bytes, for DESCRIPTORS how many, for BACKOFF the sum of
+	 * all gaps. */
 	struct range claim;
 	char *claim_text; /* as written */
 };

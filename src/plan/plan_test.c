@@ -175,7 +175,7 @@ static void test_expectations(void **state)
 static void test_every_log_is_watched(void **state)
 {
 	const struct plan *plan = load(state, EVERY_VERB, 1);
-	assert_int_equal(plan->watch_count, 5 + plan->stack->service_count);
+	assert_int_equal(plan->watch_count, 6 + plan->stack->service_count);
 	const struct watch *log = &plan->watches[plan_find_watch(plan, "redis.log")];
 	assert_int_equal(log->kind, WATCH_LOG);
 	assert_int_equal(log->service, stack_find(plan->stack, "redis"));

@@ -68,4 +68,7 @@ int read_words(struct reader *reader, const struct node *node, const struct serv
 field_read read_reach, read_within, read_sequence, read_never, read_always, read_backoff, read_matches,
     read_respond, read_memory, read_descriptors, read_numbers, read_agrees;
 
+/* conduct_load.c: likewise */
+field_read read_connections, read_ends;
+
 #endif

@@ -22,6 +22,8 @@ const char *const expectation_kind_names[] = {
 	[EXPECT_MEMORY] = "memory",
 	[EXPECT_DESCRIPTORS] = "descriptors",
 	[EXPECT_AGREES] = "agrees",
+	[EXPECT_CONNECTIONS] = "connections",
+	[EXPECT_ENDS] = "ends",
 };
 
 const char *const claim_result_names[] = {
@@ -236,6 +238,7 @@ enum unit unit_of(const struct expectation *expectation)
 	case EXPECT_NEVER:
 	case EXPECT_ALWAYS:
 	case EXPECT_DESCRIPTORS:
+	case EXPECT_CONNECTIONS:
 		return UNIT_COUNT;
 	case EXPECT_MEMORY:
 		return UNIT_BYTES;
@@ -243,6 +246,7 @@ enum unit unit_of(const struct expectation *expectation)
 	case EXPECT_BACKOFF:
 	case EXPECT_RESPOND:
 	case EXPECT_AGREES:
+	case EXPECT_ENDS:
 		return UNIT_NS;
 	}
 	BUG("expectation kind %d", (int)expectation->kind);

@@ -120,7 +120,7 @@ static inline void sample_finding(
 		     *measured = json_object_get(input, "measured");
 	expectation->id = sample_string(input, "id");
 	expectation->kind = (enum expectation_kind)sample_word(
-	    path, expectation_kind_names, EXPECT_AGREES + 1, sample_string(input, "kind"));
+	    path, expectation_kind_names, EXPECTATION_KIND_COUNT, sample_string(input, "kind"));
 	expectation->position = (struct position){ (int)sample_integer(input, "line"), 5 };
 	expectation->text = sample_string(input, "text");
 	expectation->source = sample_string(input, "source");

@@ -1,0 +1,49 @@
+/* The verbs of expectations on how an application conducts itself: what it holds, how it ends. `into` is the
+ * expectation, whose subject is known. */
+#include "base/duration.h"
+#include "plan/references.h"
+#include "plan/scalars.h"
+
+/* ---- connections ---- */
+
+int read_connections(struct reader *reader, const struct node *node, void *into, struct err *err)
+{
+	return read_count_range(reader, node, &((struct expectation *)into)->connections, err);
+}
+
+/* ---- ends ---- */
+
+enum { EXIT_STATUS_MAX = 255 };
+
+static int read_exit_status(struct reader *reader, const struct node *node, void *into, struct err *err)
+{
+	struct range *status = into;
+	if (read_count_range(reader, node, status, err) < 0)
+		return -1;
+	if (status->low > EXIT_STATUS_MAX || (status->high > EXIT_STATUS_MAX && status->high != INT64_MAX))
+		return refuse(reader, node, err,
+		    "`%s` is not an exit status; they are 0 to 255 (128 and the signal's number, as in 137, "
+		    "when "
+		    "a signal ended it)",
+		    SHOW(node->text));
+	return 0;
+}
+
+static int read_end_time(struct reader *reader, const struct node *node, void *into, struct err *err)
+{
+	struct expectation *expectation = into;
+	expectation->has_within = true;
+	return read_span(reader, node, &expectation->within_ns, err);
+}
+
+int read_ends(struct reader *reader, const struct node *node, void *into, struct err *err)
+{
+	static const struct field fields[] = {
+		{ .key = "exit",
+		    .read = read_exit_status,
+		    .offset = offsetof(struct expectation, exit_status),
+		    .needed = "the exit status, as in 0 or 0..127" },
+		{ .key = "within", .read = read_end_time },
+	};
+	return fields_read(reader, node, "`ends`", fields, ARRAY_LENGTH(fields), into, err);
+}
