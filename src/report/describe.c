@@ -294,6 +294,8 @@ void describe_world(struct buf *out, const struct report_result *result)
 	buf_add_string(out, or_empty(result->plan->name));
 	if (result->attempts > 1)
 		buf_addf(out, " [%d/%d]", result->attempt, result->attempts);
+	if (result->retry)
+		buf_addf(out, " (retry %d)", result->retry);
 }
 
 void describe_replay(struct buf *out, const struct report_result *result)
@@ -313,6 +315,10 @@ void describe_totals(struct buf *out, const struct report *report)
 	char wall[DURATION_TEXT_MAX], late[DURATION_TEXT_MAX];
 	buf_addf(out, "%zu passed, %zu failed, %zu inconclusive", totals.passed, totals.failed,
 	    totals.inconclusive);
+	if (totals.flaky)
+		buf_addf(out, ", %zu flaky%s", totals.flaky, report->flaky_allowed ? " (allowed)" : "");
+	if (totals.doubted)
+		buf_addf(out, " (%zu passed on a retry only)", totals.doubted);
 	if (totals.environment)
 		buf_addf(out, " (%zu because of the environment)", totals.environment);
 	buf_addf(out, " in %s (speed %g, host late by at most %s)", duration_format(report->wall_ns, wall),

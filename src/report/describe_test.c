@@ -1,8 +1,11 @@
 #include "report/describe.h"
 
+#include "report/repetition.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -183,6 +186,98 @@ static void test_summary(void **state)
 	    "(speed 20, host late by at most 3.1ms)");
 }
 
+/* Tries of one world, by their verdicts: what becomes of it, and of the exit status. */
+static void check_tries(const char *verdicts, enum outcome last, int status, int status_allowed)
+{
+	static char name[] = "a-race";
+	struct worlds worlds = { .plan = { .name = name } };
+	size_t count = strlen(verdicts);
+	for (size_t i = 0; i < count; i++)
+		worlds.judgements[i].verdict = verdicts[i] == 'p'   ? VERDICT_PASS
+					       : verdicts[i] == 'f' ? VERDICT_FAIL
+								    : VERDICT_INCONCLUSIVE;
+	struct report report = report_of(&worlds, count);
+	for (size_t i = 0; i < count; i++)
+		worlds.results[i].retry = (int)i;
+	for (size_t i = 0; i + 1 < count; i++)
+		assert_int_equal(report_outcome(&report, i), OUTCOME_RETRIED);
+	assert_int_equal(report_outcome(&report, count - 1), last);
+	assert_int_equal(report_exit_status(&report), status);
+	report.flaky_allowed = true;
+	assert_int_equal(report_exit_status(&report), status_allowed);
+	struct report_totals totals = report_totals(&report);
+	assert_int_equal(totals.retried, count - 1);
+	assert_int_equal(totals.passed + totals.failed + totals.inconclusive + totals.flaky, 1);
+	assert_int_equal(totals.doubted, last == OUTCOME_PASS && verdicts[0] == '?');
+}
+
+static void test_retries(void **state)
+{
+	(void)state;
+	check_tries("p", OUTCOME_PASS, 0, 0);
+	check_tries("fp", OUTCOME_FLAKY, 1, 0);
+	check_tries("f?p", OUTCOME_FLAKY, 1, 0);
+	check_tries("?p", OUTCOME_PASS, 0, 0);
+	check_tries("ff", OUTCOME_FAIL, 1, 1);
+	check_tries("f??", OUTCOME_FAIL, 1, 1);
+	check_tries("?f", OUTCOME_FAIL, 1, 1);
+	check_tries("??", OUTCOME_INCONCLUSIVE, 4, 4);
+}
+
+/* Repetitions are no tries of each other, nor are scenarios. */
+static void test_repetitions_are_no_retries(void **state)
+{
+	(void)state;
+	static char name[] = "a-race", other[] = "another";
+	struct worlds worlds = { .plan = { .name = name } };
+	struct plan another = { .name = other };
+	worlds.judgements[0].verdict = VERDICT_FAIL;
+	struct report report = report_of(&worlds, 4);
+	for (int i = 0; i < 4; i++) {
+		worlds.results[i].attempt = i + 1;
+		worlds.results[i].attempts = 4;
+	}
+	worlds.results[3].plan = &another;
+	worlds.results[3].attempt = worlds.results[2].attempt;
+	worlds.results[3].retry = 1;
+	assert_int_equal(report_outcome(&report, 0), OUTCOME_FAIL);
+	assert_int_equal(report_outcome(&report, 1), OUTCOME_PASS);
+	assert_int_equal(report_outcome(&report, 2), OUTCOME_PASS);
+	assert_int_equal(report_totals(&report).failed, 1);
+	size_t count;
+	struct repetition *repetitions = repetitions_of(&report, &count);
+	assert_int_equal(count, 2);
+	assert_int_equal(repetitions[0].runs, 3);
+	assert_int_equal(repetitions[0].passed, 2);
+	assert_int_equal(repetitions[1].first, 3);
+	struct buf out CLEANUP(buf_release) = { 0 };
+	describe_repetition(&out, &repetitions[0]);
+	repetitions_free(repetitions, count);
+	assert_string_equal(buf_string(&out), "2 of 3 passed (95 % interval 20.8 % to 93.9 %), 1 failed");
+}
+
+static void test_replay(void **state)
+{
+	(void)state;
+	static char file[] = "scenarios/a.yaml";
+	struct event world = { .kind = EVENT_WORLD, .world = { .seed = 7 } };
+	struct trace trace = { .events = &world, .event_count = 1 };
+	struct plan plan = { .file = file, .speed = 20 };
+	struct report_result result = { .plan = &plan, .trace = &trace };
+	struct buf out CLEANUP(buf_release) = { 0 };
+	describe_replay(&out, &result);
+	assert_string_equal(buf_string(&out), "falsestart run --seed 7 --speed 20 scenarios/a.yaml");
+	buf_clear(&out);
+	plan.speed = 1;
+	describe_replay(&out, &result);
+	assert_string_equal(buf_string(&out), "falsestart run --seed 7 scenarios/a.yaml");
+	/* A trace of an older falsestart. */
+	buf_clear(&out);
+	world.world.seed = 0;
+	describe_replay(&out, &result);
+	assert_int_equal(out.length, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,6 +286,9 @@ int main(void)
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_exit_status),
 		cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_retries),
+		cmocka_unit_test(test_repetitions_are_no_retries),
+		cmocka_unit_test(test_replay),
 	};
 	return cmocka_run_group_tests_name("describe", tests, NULL, NULL);
 }

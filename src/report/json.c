@@ -39,13 +39,13 @@ json_t *json_text(const struct redactor *secrets, const char *text)
 	return text ? json_bytes(secrets, text, strlen(text)) : json_null();
 }
 
-static void set(json_t *object, const char *key, json_t *value)
+void json_put(json_t *object, const char *key, json_t *value)
 {
 	if (json_object_set_new(object, key, value) != 0)
 		BUG("cannot set `%s`", key);
 }
 
-static void append(json_t *array, json_t *value)
+void json_push(json_t *array, json_t *value)
 {
 	if (json_array_append_new(array, value) != 0)
 		BUG("cannot append to an array");
@@ -79,9 +79,9 @@ static json_t *json_evidence(
 		if (index >= result->trace->event_count)
 			continue;
 		json_t *item = json_object();
-		set(item, "index", json_integer((json_int_t)index));
-		set(item, "event", json_event(secrets, &result->trace->events[index]));
-		append(evidence, item);
+		json_put(item, "index", json_integer((json_int_t)index));
+		json_put(item, "event", json_event(secrets, &result->trace->events[index]));
+		json_push(evidence, item);
 	}
 	return evidence;
 }
@@ -92,12 +92,12 @@ static json_t *json_claim(const struct redactor *secrets, const struct finding *
 	if (finding->claim == CLAIM_NONE)
 		return json_null();
 	json_t *claim = json_object();
-	set(claim, "text", json_text(secrets, finding->expectation->claim_text));
-	set(claim, "low", range->present ? json_integer(range->low) : json_null());
-	set(claim, "high",
+	json_put(claim, "text", json_text(secrets, finding->expectation->claim_text));
+	json_put(claim, "low", range->present ? json_integer(range->low) : json_null());
+	json_put(claim, "high",
 	    range->present && range->high != INT64_MAX ? json_integer(range->high) : json_null());
-	set(claim, "measured", json_text(secrets, finding->claim_measured));
-	set(claim, "result", json_string(claim_result_names[finding->claim]));
+	json_put(claim, "measured", json_text(secrets, finding->claim_measured));
+	json_put(claim, "result", json_string(claim_result_names[finding->claim]));
 	return claim;
 }
 
@@ -106,8 +106,8 @@ static json_t *json_measured(const struct finding *finding)
 	if (!finding->has_measured)
 		return json_null();
 	json_t *measured = json_object();
-	set(measured, "low", json_integer(finding->measured_low));
-	set(measured, "high", json_integer(finding->measured_high));
+	json_put(measured, "low", json_integer(finding->measured_low));
+	json_put(measured, "high", json_integer(finding->measured_high));
 	return measured;
 }
 
@@ -116,21 +116,21 @@ static json_t *json_finding(
 {
 	const struct expectation *expectation = finding->expectation;
 	json_t *object = json_object();
-	set(object, "id", json_text(secrets, expectation->id));
-	set(object, "kind", json_string(expectation_kind_names[expectation->kind]));
-	set(object, "text", json_text(secrets, expectation->text));
-	set(object, "source", json_text(secrets, expectation->source));
-	set(object, "line", json_integer(expectation->position.line));
-	set(object, "column", json_integer(expectation->position.column));
-	set(object, "verdict", json_string(verdict_names[finding->verdict]));
-	set(object, "expected", json_text(secrets, finding->expected));
-	set(object, "actual", json_text(secrets, finding->actual));
-	set(object, "reason", json_text(secrets, finding->reason));
-	set(object, "unit", json_string(unit_names[unit_of(expectation)]));
-	set(object, "slack", has_limit(finding) ? json_integer(finding->slack) : json_null());
-	set(object, "measured", json_measured(finding));
-	set(object, "claim", json_claim(secrets, finding));
-	set(object, "evidence", json_evidence(secrets, result, finding));
+	json_put(object, "id", json_text(secrets, expectation->id));
+	json_put(object, "kind", json_string(expectation_kind_names[expectation->kind]));
+	json_put(object, "text", json_text(secrets, expectation->text));
+	json_put(object, "source", json_text(secrets, expectation->source));
+	json_put(object, "line", json_integer(expectation->position.line));
+	json_put(object, "column", json_integer(expectation->position.column));
+	json_put(object, "verdict", json_string(verdict_names[finding->verdict]));
+	json_put(object, "expected", json_text(secrets, finding->expected));
+	json_put(object, "actual", json_text(secrets, finding->actual));
+	json_put(object, "reason", json_text(secrets, finding->reason));
+	json_put(object, "unit", json_string(unit_names[unit_of(expectation)]));
+	json_put(object, "slack", has_limit(finding) ? json_integer(finding->slack) : json_null());
+	json_put(object, "measured", json_measured(finding));
+	json_put(object, "claim", json_claim(secrets, finding));
+	json_put(object, "evidence", json_evidence(secrets, result, finding));
 	return object;
 }
 
@@ -138,38 +138,42 @@ static json_t *json_tags(const struct redactor *secrets, const struct plan *plan
 {
 	json_t *tags = json_array();
 	for (size_t i = 0; i < plan->tags.count; i++)
-		append(tags, json_text(secrets, plan->tags.items[i]));
+		json_push(tags, json_text(secrets, plan->tags.items[i]));
 	return tags;
 }
 
-static json_t *json_result(const struct redactor *secrets, const struct report_result *result)
+static json_t *json_result(const struct redactor *secrets, const struct report *report, size_t index)
 {
+	const struct report_result *result = &report->results[index];
 	const struct judgement *judgement = result->judgement;
 	const struct trace *trace = result->trace;
 	bool begun = trace->event_count && trace->events[0].kind == EVENT_WORLD;
 	json_t *object = json_object();
-	set(object, "scenario", json_text(secrets, result->plan->name));
-	set(object, "title", json_text(secrets, result->plan->title));
-	set(object, "source", json_text(secrets, result->plan->source));
-	set(object, "file", json_text(secrets, result->plan->file));
-	set(object, "tags", json_tags(secrets, result->plan));
-	set(object, "run", json_text(secrets, result->run_id));
-	set(object, "attempt", json_integer(result->attempts > 1 ? result->attempt : 1));
-	set(object, "attempts", json_integer(result->attempts > 1 ? result->attempts : 1));
-	set(object, "trace", json_text(secrets, result->trace_file));
-	set(object, "complete", json_boolean(trace->complete));
-	set(object, "speed", json_real(result->plan->speed));
-	set(object, "seed", begun ? json_integer(trace->events[0].world.seed) : json_null());
-	set(object, "verdict", json_string(verdict_names[judgement->verdict]));
-	set(object, "reason", json_text(secrets, judgement->reason));
-	set(object, "environment", json_boolean(judgement->environment));
-	set(object, "wall_ns", json_integer(result->wall_ns));
-	set(object, "lateness_ns", json_integer(judgement->lateness_ns));
+	json_put(object, "scenario", json_text(secrets, result->plan->name));
+	json_put(object, "title", json_text(secrets, result->plan->title));
+	json_put(object, "source", json_text(secrets, result->plan->source));
+	json_put(object, "file", json_text(secrets, result->plan->file));
+	json_put(object, "tags", json_tags(secrets, result->plan));
+	json_put(object, "run", json_text(secrets, result->run_id));
+	json_put(object, "attempt", json_integer(result->attempts > 1 ? result->attempt : 1));
+	json_put(object, "attempts", json_integer(result->attempts > 1 ? result->attempts : 1));
+	json_put(object, "retry", json_integer(result->retry));
+	json_put(object, "outcome", json_string(outcome_names[report_outcome(report, index)]));
+	json_put(object, "reduced", json_boolean(result->reduced));
+	json_put(object, "trace", json_text(secrets, result->trace_file));
+	json_put(object, "complete", json_boolean(trace->complete));
+	json_put(object, "speed", json_real(result->plan->speed));
+	json_put(object, "seed", begun ? json_integer(trace->events[0].world.seed) : json_null());
+	json_put(object, "verdict", json_string(verdict_names[judgement->verdict]));
+	json_put(object, "reason", json_text(secrets, judgement->reason));
+	json_put(object, "environment", json_boolean(judgement->environment));
+	json_put(object, "wall_ns", json_integer(result->wall_ns));
+	json_put(object, "lateness_ns", json_integer(judgement->lateness_ns));
 	json_t *findings = json_array();
 	for (size_t i = 0; i < judgement->finding_count; i++)
-		append(findings, json_finding(secrets, result, &judgement->findings[i]));
-	set(object, "findings", findings);
-	set(object, "policies", json_policies(secrets, result));
+		json_push(findings, json_finding(secrets, result, &judgement->findings[i]));
+	json_put(object, "findings", findings);
+	json_put(object, "policies", result->reduced ? json_array() : json_policies(secrets, result));
 	return object;
 }
 
@@ -177,32 +181,36 @@ static json_t *json_totals(const struct report *report)
 {
 	struct report_totals totals = report_totals(report);
 	json_t *object = json_object();
-	set(object, "passed", json_integer((json_int_t)totals.passed));
-	set(object, "failed", json_integer((json_int_t)totals.failed));
-	set(object, "inconclusive", json_integer((json_int_t)totals.inconclusive));
-	set(object, "environment", json_integer((json_int_t)totals.environment));
-	set(object, "claims", json_integer((json_int_t)totals.claims));
-	set(object, "claims_differing", json_integer((json_int_t)totals.differing));
+	json_put(object, "passed", json_integer((json_int_t)totals.passed));
+	json_put(object, "failed", json_integer((json_int_t)totals.failed));
+	json_put(object, "inconclusive", json_integer((json_int_t)totals.inconclusive));
+	json_put(object, "environment", json_integer((json_int_t)totals.environment));
+	json_put(object, "flaky", json_integer((json_int_t)totals.flaky));
+	json_put(object, "doubted", json_integer((json_int_t)totals.doubted));
+	json_put(object, "retried", json_integer((json_int_t)totals.retried));
+	json_put(object, "claims", json_integer((json_int_t)totals.claims));
+	json_put(object, "claims_differing", json_integer((json_int_t)totals.differing));
 	return object;
 }
 
 static json_t *json_report(const struct redactor *secrets, const struct report *report)
 {
 	json_t *object = json_object();
-	set(object, "falsestart_report", json_integer(REPORT_JSON_VERSION));
-	set(object, "falsestart", json_text(secrets, report->falsestart_version));
-	set(object, "engine", json_text(secrets, report->engine_version));
-	set(object, "started_at", json_text(secrets, report->started_at));
-	set(object, "command", json_text(secrets, report->command));
-	set(object, "speed", json_real(report->speed));
-	set(object, "wall_ns", json_integer(report->wall_ns));
-	set(object, "lateness_ns", json_integer(report->lateness_ns));
-	set(object, "exit_status", json_integer(report_exit_status(report)));
-	set(object, "totals", json_totals(report));
+	json_put(object, "falsestart_report", json_integer(REPORT_JSON_VERSION));
+	json_put(object, "falsestart", json_text(secrets, report->falsestart_version));
+	json_put(object, "engine", json_text(secrets, report->engine_version));
+	json_put(object, "started_at", json_text(secrets, report->started_at));
+	json_put(object, "command", json_text(secrets, report->command));
+	json_put(object, "speed", json_real(report->speed));
+	json_put(object, "wall_ns", json_integer(report->wall_ns));
+	json_put(object, "lateness_ns", json_integer(report->lateness_ns));
+	json_put(object, "exit_status", json_integer(report_exit_status(report)));
+	json_put(object, "totals", json_totals(report));
 	json_t *results = json_array();
 	for (size_t i = 0; i < report->result_count; i++)
-		append(results, json_result(secrets, &report->results[i]));
-	set(object, "results", results);
+		json_push(results, json_result(secrets, report, i));
+	json_put(object, "results", results);
+	json_put(object, "repetitions", json_repetitions(secrets, report));
 	return object;
 }
 

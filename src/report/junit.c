@@ -4,6 +4,7 @@
  * (docs/reports.md).
  */
 #include "report/describe.h"
+#include "report/repetition.h"
 #include "report/report.h"
 #include "report/text_private.h"
 #include "report/xml.h"
@@ -19,6 +20,8 @@ struct junit {
 	struct buf *out;
 	const struct report *report;
 	const struct redactor *secrets;
+	const struct repetition *groups;
+	size_t group_count;
 };
 
 struct counts {
@@ -32,12 +35,25 @@ static bool has_world_case(const struct report_result *result)
 	return judgement->environment || (judgement->reason && *judgement->reason);
 }
 
-static struct counts count_result(const struct report_result *result)
+/* A try that failed and was made again until it passed, where that is allowed: not a failure, and no pass. */
+static bool is_excused(const struct report *report, const struct report_result *result)
+{
+	size_t index = (size_t)(result - report->results);
+	while (report->flaky_allowed && report_outcome(report, index) == OUTCOME_RETRIED)
+		index++;
+	return report->flaky_allowed && report_outcome(report, index) == OUTCOME_FLAKY;
+}
+
+static struct counts count_result(const struct report *report, const struct report_result *result)
 {
 	struct counts counts = { .tests = result->judgement->finding_count };
 	for (size_t i = 0; i < result->judgement->finding_count; i++) {
 		counts.failures += result->judgement->findings[i].verdict == VERDICT_FAIL;
 		counts.skipped += result->judgement->findings[i].verdict == VERDICT_INCONCLUSIVE;
+	}
+	if (is_excused(report, result)) {
+		counts.skipped += counts.failures;
+		counts.failures = 0;
 	}
 	if (has_world_case(result)) {
 		counts.tests++;
@@ -79,8 +95,31 @@ static void add_known_property(struct junit *junit, const char *name, const char
 		add_property(junit, name, "%s", value);
 }
 
-static void add_properties(struct junit *junit, const struct report_result *result)
+/* What many runs say together stands with the first of them. */
+static void add_repetition(struct junit *junit, size_t index)
 {
+	for (size_t i = 0; i < junit->group_count; i++) {
+		const struct repetition *group = &junit->groups[i];
+		if (group->first != index || junit->report->results[index].attempts <= 1)
+			continue;
+		struct buf text CLEANUP(buf_release) = { 0 };
+		describe_repetition(&text, group);
+		add_property(junit, "runs", "%s", buf_string(&text));
+		for (size_t k = 0; k < group->figure_count; k++) {
+			const struct figure *figure = &group->figures[k];
+			if (figure->summary.count == 0)
+				continue;
+			buf_clear(&text);
+			describe_spread(&text, figure);
+			add_property(junit, "figure", "%s: %s",
+			    figure->expectation->id ? figure->expectation->id : "", buf_string(&text));
+		}
+	}
+}
+
+static void add_properties(struct junit *junit, size_t index)
+{
+	const struct report_result *result = &junit->report->results[index];
 	const struct trace *trace = result->trace;
 	buf_add_string(junit->out, "    <properties>\n");
 	add_property(junit, "verdict", "%s", verdict_names[result->judgement->verdict]);
@@ -94,6 +133,12 @@ static void add_properties(struct junit *junit, const struct report_result *resu
 	add_known_property(junit, "trace", result->trace_file);
 	if (result->attempts > 1)
 		add_property(junit, "attempt", "%d of %d", result->attempt, result->attempts);
+	enum outcome outcome = report_outcome(junit->report, index);
+	if (result->retry || outcome == OUTCOME_RETRIED) {
+		add_property(junit, "retry", "%d", result->retry);
+		add_property(junit, "outcome", "%s", outcome_names[outcome]);
+	}
+	add_repetition(junit, index);
 	buf_add_string(junit->out, "    </properties>\n");
 }
 
@@ -127,6 +172,13 @@ static void begin_case(struct junit *junit, const struct report_result *result, 
 	buf_addf(junit->out, " line=\"%d\"", position.line > 0 ? position.line : 1);
 }
 
+static void add_skipped(struct junit *junit, const char *message)
+{
+	buf_add_string(junit->out, ">\n      <skipped");
+	xml_add_attribute(junit->out, junit->secrets, "message", message);
+	buf_add_string(junit->out, "/>\n    </testcase>\n");
+}
+
 static void add_finding(
     struct junit *junit, const struct report_result *result, const struct finding *finding)
 {
@@ -140,11 +192,16 @@ static void add_finding(
 		return;
 	case VERDICT_INCONCLUSIVE:
 		buf_addf(&message, "inconclusive: %s", finding->reason ? finding->reason : "");
-		buf_add_string(junit->out, ">\n      <skipped");
-		xml_add_attribute(junit->out, junit->secrets, "message", buf_string(&message));
-		buf_add_string(junit->out, "/>\n    </testcase>\n");
+		add_skipped(junit, buf_string(&message));
 		return;
 	case VERDICT_FAIL:
+		if (is_excused(junit->report, result)) {
+			buf_addf(&message, "flaky: expected %s; actual: %s",
+			    finding->expected ? finding->expected : "",
+			    finding->actual ? finding->actual : "");
+			add_skipped(junit, buf_string(&message));
+			return;
+		}
 		buf_addf(&message, "expected %s; actual: %s", finding->expected ? finding->expected : "",
 		    finding->actual ? finding->actual : "");
 		buf_add_string(junit->out, ">\n      <failure");
@@ -177,11 +234,11 @@ static void add_world_case(struct junit *junit, const struct report_result *resu
 	buf_add_string(junit->out, "    </testcase>\n");
 }
 
-static void add_output(struct junit *junit, const struct report_result *result)
+static void add_output(struct junit *junit, size_t index)
 {
 	struct buf text CLEANUP(buf_release) = { .max = OUTPUT_MAX };
 	struct page page = plain_page(junit, &text);
-	text_world(&page, result, NAME_COLUMNS_MAX, true);
+	text_world(&page, junit->report, index, NAME_COLUMNS_MAX, !junit->report->results[index].reduced);
 	buf_add_string(junit->out, "    <system-out>");
 	xml_add_text(junit->out, junit->secrets, buf_string(&text), text.length);
 	if (text.cut)
@@ -189,36 +246,41 @@ static void add_output(struct junit *junit, const struct report_result *result)
 	buf_add_string(junit->out, "    </system-out>\n");
 }
 
-static void add_suite(struct junit *junit, const struct report_result *result, size_t id)
+static void add_suite(struct junit *junit, size_t id)
 {
+	const struct report_result *result = &junit->report->results[id];
 	struct buf name CLEANUP(buf_release) = { 0 };
 	describe_world(&name, result);
 	buf_add_string(junit->out, "  <testsuite");
 	xml_add_attribute(junit->out, junit->secrets, "name", buf_string(&name));
 	buf_addf(junit->out, " id=\"%zu\"", id);
-	add_counts(junit, count_result(result));
+	add_counts(junit, count_result(junit->report, result));
 	add_seconds(junit, result->wall_ns);
 	if (junit->report->started_at)
 		xml_add_attribute(junit->out, junit->secrets, "timestamp", junit->report->started_at);
 	if (result->plan->file)
 		xml_add_attribute(junit->out, junit->secrets, "file", result->plan->file);
 	buf_add_string(junit->out, ">\n");
-	add_properties(junit, result);
+	add_properties(junit, id);
 	for (size_t i = 0; i < result->judgement->finding_count; i++)
 		add_finding(junit, result, &result->judgement->findings[i]);
 	if (has_world_case(result))
 		add_world_case(junit, result);
-	add_output(junit, result);
+	add_output(junit, id);
 	buf_add_string(junit->out, "  </testsuite>\n");
 }
 
 void report_junit(const struct report *report, struct buf *out)
 {
 	struct redactor *secrets CLEANUP(redactor_release) = report_redactor(report);
-	struct junit junit = { .out = out, .report = report, .secrets = secrets };
+	size_t group_count;
+	struct repetition *groups = repetitions_of(report, &group_count);
+	struct junit junit = {
+		.out = out, .report = report, .secrets = secrets, .groups = groups, .group_count = group_count
+	};
 	struct counts all = { 0 };
 	for (size_t i = 0; i < report->result_count; i++) {
-		struct counts counts = count_result(&report->results[i]);
+		struct counts counts = count_result(report, &report->results[i]);
 		all.tests += counts.tests;
 		all.failures += counts.failures;
 		all.errors += counts.errors;
@@ -229,6 +291,7 @@ void report_junit(const struct report *report, struct buf *out)
 	add_seconds(&junit, report->wall_ns);
 	buf_add_string(out, ">\n");
 	for (size_t i = 0; i < report->result_count; i++)
-		add_suite(&junit, &report->results[i], i);
+		add_suite(&junit, i);
 	buf_add_string(out, "</testsuites>\n");
+	repetitions_free(groups, group_count);
 }

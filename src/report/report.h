@@ -31,9 +31,22 @@ struct report_result {
 	const char *run_id;     /* NULL: unknown */
 	int64_t wall_ns;        /* of the world, bringing up and removing included */
 	int attempt, attempts;  /* 3 of 20 with --repeat 20; {0, 0} or {1, 1}: a single one */
+	int retry;              /* 2: tried a third time, because the tries before did not pass */
+	bool reduced; /* of the trace only its first line is here, and of the findings no evidence */
 };
 
-/* A run: all its worlds, in the order in which they are shown. */
+/* What became of a world, the other tries of it considered. */
+enum outcome {
+	OUTCOME_PASS, /* also after a try that was inconclusive */
+	OUTCOME_FAIL, /* also after which none passed: what was seen to fail has failed */
+	OUTCOME_INCONCLUSIVE,
+	OUTCOME_FLAKY,   /* passed after a try that failed */
+	OUTCOME_RETRIED, /* a later try decides */
+};
+extern const char *const outcome_names[]; /* "pass", "fail", "inconclusive", "flaky", "retried" */
+
+/* A run: all its worlds, in the order in which they are shown: a scenario's together, the tries of one
+ * together and in order. */
 struct report {
 	const struct report_result *results;
 	size_t result_count;
@@ -44,17 +57,21 @@ struct report {
 	double speed;
 	int64_t wall_ns;     /* of the whole run */
 	int64_t lateness_ns; /* the host's worst while it ran */
+	bool flaky_allowed;  /* what is flaky does not make the exit status */
 };
 
 struct report_totals {
-	size_t passed, failed, inconclusive; /* worlds */
+	size_t passed, failed, inconclusive, flaky; /* worlds, all tries of one counted once */
+	size_t doubted;           /* those of `passed` of which an earlier try was inconclusive */
+	size_t retried;           /* tries that a later one replaced */
 	size_t environment;       /* those of `inconclusive` that engine, image or harness are to blame for */
 	size_t claims, differing; /* documents' claims that were measured, and those that do not hold */
 };
 
 struct report_totals report_totals(const struct report *report);
-/* 0 all passed, 1 one failed, 3 the environment, 4 inconclusive, 5 nothing was run; the first that applies of
- * 5 1 3 4. */
+enum outcome report_outcome(const struct report *report, size_t index);
+/* 0 all passed, 1 one failed or was flaky (unless that is allowed), 3 the environment, 4 inconclusive, 5
+ * nothing was run; the first that applies of 5 1 3 4. */
 int report_exit_status(const struct report *report);
 /* What the renderers hide: the secrets of all stacks (plan/secrets.h). Free with redactor_free(). */
 struct redactor *report_redactor(const struct report *report) MUST_CHECK;

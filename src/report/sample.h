@@ -210,6 +210,8 @@ static inline struct sample *sample_load(const char *folder)
 			.wall_ns = sample_integer(input, "wall_ns"),
 			.attempt = (int)sample_integer(input, "attempt"),
 			.attempts = (int)sample_integer(input, "attempts"),
+			.retry = (int)sample_integer(input, "retry"),
+			.reduced = json_is_true(json_object_get(input, "reduced")),
 		};
 	}
 	sample->report = (struct report){
@@ -222,6 +224,7 @@ static inline struct sample *sample_load(const char *folder)
 		.speed = speed,
 		.wall_ns = sample_integer(facts, "wall_ns"),
 		.lateness_ns = sample_integer(facts, "lateness_ns"),
+		.flaky_allowed = json_is_true(json_object_get(facts, "flaky_allowed")),
 	};
 	return sample;
 }

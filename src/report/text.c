@@ -1,6 +1,8 @@
 #include "base/duration.h"
+#include "base/err.h"
 #include "report/describe.h"
 #include "report/policy.h"
+#include "report/repetition.h"
 #include "report/text_private.h"
 
 #include <string.h>
@@ -8,28 +10,68 @@
 #define WIDTH_DEFAULT 80
 #define WIDTH_LEAST 60
 
-enum { COLUMN_NAME = 14, TIME_COLUMNS = 8 };
+enum { TIME_COLUMNS = 8 };
 
-static const char *word_of(enum verdict verdict)
+enum ink ink_of_outcome(enum outcome outcome)
 {
-	return verdict == VERDICT_FAIL ? "FAIL" : verdict_names[verdict];
+	switch (outcome) {
+	case OUTCOME_PASS:
+		return INK_GOOD;
+	case OUTCOME_FAIL:
+	case OUTCOME_FLAKY:
+		return INK_BAD;
+	case OUTCOME_INCONCLUSIVE:
+	case OUTCOME_RETRIED:
+		return INK_DOUBTFUL;
+	}
+	BUG("outcome %d", (int)outcome);
 }
 
-static void print_world_line(struct page *page, const struct report_result *result, size_t name_columns)
+const char *text_word(enum outcome outcome)
 {
+	return outcome == OUTCOME_FAIL ? "FAIL" : outcome_names[outcome];
+}
+
+static void print_world_line(
+    struct page *page, const struct report *report, size_t index, size_t name_columns)
+{
+	const struct report_result *result = &report->results[index];
 	struct buf name CLEANUP(buf_release) = { 0 };
 	char wall[DURATION_TEXT_MAX];
 	const char *title = result->plan->title ? result->plan->title : "";
+	enum outcome outcome = report_outcome(report, index);
 	describe_world(&name, result);
 	duration_format(result->wall_ns, wall);
-	page_add(page, ink_of_verdict(result->judgement->verdict), word_of(result->judgement->verdict));
-	page_pad(page, COLUMN_NAME);
+	page_add(page, ink_of_outcome(outcome), text_word(outcome));
+	page_pad(page, TEXT_COLUMN_NAME);
 	page_clip(page, INK_BOLD, buf_string(&name), name.length, name_columns);
-	page_pad(page, COLUMN_NAME + name_columns + 2);
+	page_pad(page, TEXT_COLUMN_NAME + name_columns + 2);
 	page_clip(page, INK_PLAIN, title, strlen(title), page->width - TIME_COLUMNS - page->column);
 	page_pad(page, page->width - page_columns(page, wall));
 	page_add(page, INK_DIM, wall);
 	page_newline(page);
+}
+
+/* Of a world that was tried more than once. */
+static void print_tries(struct page *page, const struct report *report, size_t index)
+{
+	const struct report_result *result = &report->results[index];
+	enum outcome outcome = report_outcome(report, index);
+	if (outcome == OUTCOME_RETRIED) {
+		page_pad(page, 2);
+		page_addf(page, INK_DOUBTFUL, "this try was %s; it was made again, see below",
+		    result->judgement->verdict == VERDICT_FAIL ? "a failure" : "inconclusive");
+		page_newline(page);
+	} else if (result->retry > 0) {
+		page_pad(page, 2);
+		page_add(page, ink_of_outcome(outcome),
+		    outcome == OUTCOME_FLAKY  ? "flaky: a try before this one failed, and nothing was changed"
+		    : outcome == OUTCOME_PASS ? "passed on a retry; nothing could be said of the tries before"
+		    : outcome == OUTCOME_FAIL && result->judgement->verdict != VERDICT_FAIL
+			? "a try before this one failed, and none passed"
+			: "no retry passed");
+		page_newline(page);
+	}
 }
 
 static void print_differing_claims(struct page *page, const struct report_result *result)
@@ -43,7 +85,7 @@ static void print_differing_claims(struct page *page, const struct report_result
 		buf_addf(&line, "%s: the document says %s, measured %s", finding->expectation->id,
 		    finding->expectation->claim_text ? finding->expectation->claim_text : "?",
 		    finding->claim_measured ? finding->claim_measured : "nothing");
-		page_pad(page, COLUMN_NAME);
+		page_pad(page, TEXT_COLUMN_NAME);
 		page_add(page, INK_DOUBTFUL, "claim ");
 		page_wrap(page, INK_PLAIN, buf_string(&line), line.length, 3);
 		page_newline(page);
@@ -102,13 +144,16 @@ static void print_unjudged(struct page *page, const struct judgement *judgement,
 	page_newline(page);
 }
 
-void text_world(struct page *page, const struct report_result *result, size_t name_columns, bool verbose)
+void text_world(
+    struct page *page, const struct report *report, size_t index, size_t name_columns, bool verbose)
 {
+	const struct report_result *result = &report->results[index];
 	const struct judgement *judgement = result->judgement;
 	bool passed = judgement->verdict == VERDICT_PASS;
 	if (!passed || verbose)
 		page_gap(page);
-	print_world_line(page, result, name_columns);
+	print_world_line(page, report, index, name_columns);
+	print_tries(page, report, index);
 	if (passed && !verbose) {
 		print_differing_claims(page, result);
 		return;
@@ -128,26 +173,76 @@ void text_world(struct page *page, const struct report_result *result, size_t na
 	page_gap(page);
 }
 
-/* The worlds of one verdict by name, with the expectations that are to blame: what a reader of a long log
+static bool is_same(const char *left, const char *right)
+{
+	return strcmp(left ? left : "", right ? right : "") == 0;
+}
+
+/* The expectations that are to blame, each once, with how often where that is more than once. */
+static void add_blamed(
+    struct buf *names, const struct report *report, const struct repetition *group, enum verdict verdict)
+{
+	const char *separator = ": ";
+	for (size_t i = 0; i < group->figure_count; i++) {
+		const struct expectation *expectation = group->figures[i].expectation;
+		size_t times = 0;
+		for (size_t k = group->first; k < group->first + group->count; k++) {
+			const struct judgement *judgement = report->results[k].judgement;
+			for (size_t f = 0; f < judgement->finding_count && judgement->verdict == verdict; f++)
+				times += judgement->findings[f].verdict == verdict &&
+					 is_same(judgement->findings[f].expectation->id, expectation->id);
+		}
+		if (times == 0)
+			continue;
+		buf_addf(names, "%s%s", separator, expectation->id ? expectation->id : "");
+		if (times > 1)
+			buf_addf(names, " (%zu)", times);
+		separator = ", ";
+	}
+}
+
+static size_t count_of(const struct repetition *group, enum outcome outcome)
+{
+	switch (outcome) {
+	case OUTCOME_PASS:
+		return group->passed;
+	case OUTCOME_FAIL:
+		return group->failed;
+	case OUTCOME_INCONCLUSIVE:
+		return group->inconclusive;
+	case OUTCOME_FLAKY:
+		return group->flaky;
+	case OUTCOME_RETRIED:
+		return group->count - group->runs;
+	}
+	BUG("outcome %d", (int)outcome);
+}
+
+/* The scenarios of one outcome by name, with the expectations that are to blame: what a reader of a long log
  * looks for. */
-static void print_list(struct page *page, const struct report *report, enum verdict verdict)
+static void print_list(struct page *page, const struct report *report, const struct repetition *groups,
+    size_t group_count, enum outcome outcome)
 {
 	struct buf names CLEANUP(buf_release) = { 0 };
-	for (size_t i = 0; i < report->result_count; i++) {
-		const struct judgement *judgement = report->results[i].judgement;
-		if (judgement->verdict != verdict)
+	for (size_t i = 0; i < group_count; i++) {
+		const struct report_result *first = &report->results[groups[i].first];
+		size_t count = count_of(&groups[i], outcome);
+		if (count == 0)
 			continue;
 		buf_add_string(&names, names.length ? "; " : "");
-		describe_world(&names, &report->results[i]);
-		for (size_t k = 0, listed = 0; k < judgement->finding_count; k++)
-			if (judgement->findings[k].verdict == verdict)
-				buf_addf(&names, "%s%s", listed++ ? ", " : ": ",
-				    judgement->findings[k].expectation->id);
+		if (groups[i].count == 1)
+			describe_world(&names, first);
+		else
+			buf_add_string(&names, first->plan->name ? first->plan->name : "");
+		if (groups[i].runs > 1)
+			buf_addf(&names, " (%zu of %zu)", count, groups[i].runs);
+		add_blamed(&names, report, &groups[i],
+		    outcome == OUTCOME_INCONCLUSIVE ? VERDICT_INCONCLUSIVE : VERDICT_FAIL);
 	}
 	if (names.length == 0)
 		return;
-	page_add(page, ink_of_verdict(verdict), word_of(verdict));
-	page_pad(page, COLUMN_NAME);
+	page_add(page, ink_of_outcome(outcome), text_word(outcome));
+	page_pad(page, TEXT_COLUMN_NAME);
 	page_wrap(page, INK_PLAIN, buf_string(&names), names.length, 20);
 	page_newline(page);
 }
@@ -161,27 +256,28 @@ static void print_facts(struct page *page, const struct report *report)
 		if (!facts[i])
 			continue;
 		page_add(page, INK_DIM, names[i]);
-		page_pad(page, COLUMN_NAME);
+		page_pad(page, TEXT_COLUMN_NAME);
 		page_wrap(page, INK_DIM, facts[i], strlen(facts[i]), 4);
 		page_newline(page);
 	}
 }
 
-static void print_summary(struct page *page, const struct report *report)
+static void print_summary(
+    struct page *page, const struct report *report, const struct repetition *groups, size_t group_count)
 {
 	struct report_totals totals = report_totals(report);
 	struct buf line CLEANUP(buf_release) = { 0 };
-	if (totals.failed || totals.inconclusive) {
+	static const enum outcome listed[] = { OUTCOME_INCONCLUSIVE, OUTCOME_FLAKY, OUTCOME_FAIL };
+	if (totals.failed || totals.inconclusive || totals.flaky)
 		page_gap(page);
-		print_list(page, report, VERDICT_INCONCLUSIVE);
-		print_list(page, report, VERDICT_FAIL);
-	}
+	for (size_t i = 0; i < ARRAY_LENGTH(listed); i++)
+		print_list(page, report, groups, group_count, listed[i]);
 	page_gap(page);
 	describe_totals(&line, report);
-	enum ink ink = totals.failed          ? INK_BAD
-		       : totals.inconclusive  ? INK_DOUBTFUL
-		       : report->result_count ? INK_GOOD
-					      : INK_BOLD;
+	enum ink ink = totals.failed || totals.flaky ? INK_BAD
+		       : totals.inconclusive         ? INK_DOUBTFUL
+		       : report->result_count        ? INK_GOOD
+						     : INK_BOLD;
 	page_add(page, ink, buf_string(&line));
 	page_newline(page);
 }
@@ -211,8 +307,18 @@ void report_text(const struct report *report, const struct report_text_options *
 	};
 	if (options->verbose)
 		print_facts(&page, report);
-	for (size_t i = 0; i < report->result_count; i++)
-		text_world(&page, &report->results[i], widest_name(&page, report), options->verbose);
+	size_t group_count, name_columns = widest_name(&page, report);
+	struct repetition *groups = repetitions_of(report, &group_count);
+	for (size_t i = 0; i < group_count; i++) {
+		const struct repetition *group = &groups[i];
+		if (report->results[group->first].attempts > 1) {
+			text_repetition(&page, report, group, options->verbose);
+			continue;
+		}
+		for (size_t k = group->first; k < group->first + group->count; k++)
+			text_world(&page, report, k, name_columns, options->verbose);
+	}
 	text_claims(&page, report);
-	print_summary(&page, report);
+	print_summary(&page, report, groups, group_count);
+	repetitions_free(groups, group_count);
 }
