@@ -79,19 +79,26 @@ void recorder_listen(struct recorder *recorder, recorder_listener *listener, voi
 	recorder->owner = owner;
 }
 
-static struct text redact_text(struct recorder *recorder, int slot, struct text text)
+static struct text redact_text(struct recorder *recorder, int slot, struct text text, int *count)
 {
 	if (!recorder->redactor || !text.bytes)
 		return text;
 	struct buf *out = &recorder->redacted[slot];
 	buf_clear(out);
-	redact(recorder->redactor, out, text.bytes, text.length);
+	*count += (int)redact(recorder->redactor, out, text.bytes, text.length);
 	return (struct text){ buf_string(out), out->length };
+}
+
+static const char *redact_counted(struct recorder *recorder, int slot, const char *string, int *count)
+{
+	return string ? redact_text(recorder, slot, (struct text){ string, strlen(string) }, count).bytes
+		      : NULL;
 }
 
 static const char *redact_field(struct recorder *recorder, int slot, const char *string)
 {
-	return string ? redact_text(recorder, slot, (struct text){ string, strlen(string) }).bytes : NULL;
+	int count = 0;
+	return redact_counted(recorder, slot, string, &count);
 }
 
 /* Outside data is in these fields and no others. */
@@ -99,11 +106,13 @@ static void redact_event(struct recorder *recorder, struct event *event)
 {
 	switch (event->kind) {
 	case EVENT_LOG:
-		event->log.line = redact_text(recorder, 0, event->log.line);
+		event->log.line = redact_text(recorder, 0, event->log.line, &event->log.redacted);
 		break;
 	case EVENT_RESPONSE:
-		event->response.body = redact_text(recorder, 0, event->response.body);
-		event->response.headers = redact_field(recorder, 1, event->response.headers);
+		event->response.body =
+		    redact_text(recorder, 0, event->response.body, &event->response.redacted);
+		event->response.headers =
+		    redact_counted(recorder, 1, event->response.headers, &event->response.redacted);
 		break;
 	case EVENT_SAMPLE:
 		event->sample.state = redact_field(recorder, 0, event->sample.state);

@@ -75,6 +75,11 @@ void world_note_trouble(struct world *world, const char *what)
 		record_trouble(world, what, false, loop_now_ns(world->config.loop));
 }
 
+static int count_secrets(const struct world *world)
+{
+	return world->config.redactor ? (int)redactor_count(world->config.redactor) : 0;
+}
+
 static void record_world(struct world *world)
 {
 	recorder_add(world->recorder, (struct event){
@@ -90,7 +95,8 @@ static void record_world(struct world *world)
 					      .started_at = world->config.started_at,
 					      .engine = world->config.engine_version,
 					      .harness = FALSESTART_VERSION,
-					      .seed = world->config.seed },
+					      .seed = world->config.seed,
+					      .secrets = count_secrets(world) },
 				      });
 }
 

@@ -143,10 +143,9 @@ static int hex_digit(char digit)
 	return -1;
 }
 
-/* What the server is sent is the decoded password, and that is what a log would show. */
-static void add_percent_decoded(struct redactor *redactor, const char *bytes, size_t length)
+/* `decoded` has room for as many bytes. Returns how many they are. */
+static size_t percent_decode(const char *bytes, size_t length, char *decoded)
 {
-	char *decoded OWNED = xmalloc(length + 1);
 	size_t count = 0;
 	for (size_t i = 0; i < length; i++) {
 		int high = i + 2 < length && bytes[i] == '%' ? hex_digit(bytes[i + 1]) : -1;
@@ -157,7 +156,14 @@ static void add_percent_decoded(struct redactor *redactor, const char *bytes, si
 			i += 2;
 		}
 	}
-	redactor_add(redactor, decoded, count);
+	return count;
+}
+
+/* What the server is sent is the decoded password, and that is what a log would show. */
+static void add_percent_decoded(struct redactor *redactor, const char *bytes, size_t length)
+{
+	char *decoded OWNED = xmalloc(length + 1);
+	redactor_add(redactor, decoded, percent_decode(bytes, length, decoded));
 }
 
 static void add_url_passwords(struct redactor *redactor, const char *value)
@@ -237,12 +243,24 @@ static size_t secret_at(const struct redactor *redactor, const char *bytes, size
 	return longest;
 }
 
-void redact(const struct redactor *redactor, struct buf *out, const char *bytes, size_t length)
+/* Is the password of a URL one of the secrets, and percent-encoded, so that secret_at() does not find it? */
+static bool is_encoded_secret(const struct redactor *redactor, const char *bytes, size_t length)
+{
+	if (redactor->secret_count == 0 || !memchr(bytes, '%', length))
+		return false;
+	char *decoded OWNED = xmalloc(length + 1);
+	size_t count = percent_decode(bytes, length, decoded);
+	return find_secret(redactor, decoded, count) && !find_secret(redactor, bytes, length);
+}
+
+size_t redact(const struct redactor *redactor, struct buf *out, const char *bytes, size_t length)
 {
 	static const struct redactor nothing = { 0 };
 	struct span password = { 0 };
-	size_t kept = 0;   /* what lies before it has been copied or masked */
-	size_t hidden = 0; /* end of the mask that was written last */
+	size_t kept = 0;    /* what lies before it has been copied or masked */
+	size_t hidden = 0;  /* end of the mask that was written last */
+	size_t counted = 0; /* end of the secret that was counted last */
+	size_t count = 0;
 	redactor = redactor ? redactor : &nothing;
 	for (size_t i = 0; i < length; i++) {
 		unsigned char byte = (unsigned char)bytes[i];
@@ -251,8 +269,14 @@ void redact(const struct redactor *redactor, struct buf *out, const char *bytes,
 		if (is_scheme_end(bytes, length, i))
 			password = url_password(bytes, length, i);
 		size_t size = secret_at(redactor, bytes + i, length - i);
-		if (i == password.start && password.end - i > size)
+		if (size > 0 && i >= counted) {
+			count++;
+			counted = i + size;
+		}
+		if (i == password.start && password.end - i > size) {
 			size = password.end - i;
+			count += is_encoded_secret(redactor, bytes + i, size);
+		}
 		if (size == 0)
 			continue;
 		if (i > hidden || hidden == 0) {
@@ -263,6 +287,7 @@ void redact(const struct redactor *redactor, struct buf *out, const char *bytes,
 		kept = hidden;
 	}
 	buf_add(out, bytes + kept, length - kept);
+	return count;
 }
 
 char *redact_string(const struct redactor *redactor, const char *text)

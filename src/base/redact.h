@@ -51,8 +51,11 @@ size_t redactor_count(const struct redactor *redactor);
  * not end in _FILE, which names a path. */
 bool redact_name_is_secret(const char *name, size_t length);
 
-/* Appends the text to `out`, redacted. `redactor` may be NULL: then only passwords of URLs are hidden. */
-void redact(const struct redactor *redactor, struct buf *out, const char *bytes, size_t length);
+/* Appends the text to `out`, redacted. `redactor` may be NULL: then only passwords of URLs are hidden.
+ * Returns at how many places one of its secrets stood, also percent-encoded as the password of a URL. What is
+ * hidden only because it stands where a URL has its password is not counted: it may be somebody's own mask.
+ */
+size_t redact(const struct redactor *redactor, struct buf *out, const char *bytes, size_t length);
 /* The same for a string; the result is owned by the caller. */
 char *redact_string(const struct redactor *redactor, const char *text) MUST_CHECK;
 

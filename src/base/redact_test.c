@@ -56,6 +56,32 @@ static void test_overlapping_secrets_leave_no_tail(void **state)
 	check_redacted(redactor, "aaaaaaa!", "***!");
 }
 
+static void check_count(const struct redactor *redactor, const char *text, size_t wanted)
+{
+	struct buf out CLEANUP(buf_release) = { 0 };
+	assert_int_equal(redact(redactor, &out, text, strlen(text)), wanted);
+}
+
+static void test_places_are_counted(void **state)
+{
+	struct redactor *redactor = *state;
+	add(redactor, "hunter2");
+	add(redactor, "p@ss/word");
+	check_count(redactor, "AUTH hunter2, again hunter2", 2);
+	check_count(redactor, "hunter2hunter2", 2);
+	check_count(redactor, "redis://:hunter2@redis:6379 and redis://:hunter2@redis:6379", 2);
+	check_count(redactor, "redis://u:p%40ss%2Fword@redis", 1);
+	check_count(redactor, "AUTH *** hunter", 0);
+	/* What hides itself discloses nothing, though it stands where a password would. */
+	check_count(redactor, "redis://:***@redis:6379", 0);
+	check_count(redactor, "redis://u:xxxxx@redis", 0);
+	check_count(redactor, "redis://u:%2A%2A%2A%2A@redis", 0);
+	check_count(NULL, "redis://u:hunter2@redis", 0);
+	/* One that lies in another is one; one that begins in another and goes on is the same place. */
+	add(redactor, "hunter22");
+	check_count(redactor, "hunter22", 1);
+}
+
 static void test_short_and_repeated_secrets_are_ignored(void **state)
 {
 	struct redactor *redactor = *state;
@@ -163,6 +189,7 @@ int main(void)
 #define WITH_REDACTOR(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		WITH_REDACTOR(test_values_are_hidden),
+		WITH_REDACTOR(test_places_are_counted),
 		WITH_REDACTOR(test_overlapping_secrets_leave_no_tail),
 		WITH_REDACTOR(test_short_and_repeated_secrets_are_ignored),
 		cmocka_unit_test(test_passwords_of_urls),

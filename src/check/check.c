@@ -48,6 +48,9 @@ static void judge(const struct index *index, struct draft *draft)
 	case EXPECT_ENDS:
 		judge_ends(index, draft);
 		return;
+	case EXPECT_DISCLOSES:
+		judge_discloses(index, draft);
+		return;
 	}
 	BUG("expectation kind %d", (int)draft->expectation->kind);
 }

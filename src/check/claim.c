@@ -25,6 +25,7 @@ static void add_figure(const struct draft *draft, struct interval figure, struct
 	case EXPECT_ALWAYS:
 	case EXPECT_DESCRIPTORS:
 	case EXPECT_CONNECTIONS:
+	case EXPECT_DISCLOSES:
 		text_add_count(out, figure.high == INT64_MAX ? low : figure);
 		return;
 	}

@@ -1,8 +1,11 @@
-/* The verbs of expectations on how an application conducts itself: what it holds, how it ends. `into` is the
+/* The verbs of expectations on how an application conducts itself: what it holds, how it
+ * ends, what it gives away. `into` is the
  * expectation, whose subject is known. */
 #include "base/duration.h"
 #include "plan/references.h"
 #include "plan/scalars.h"
+
+#include <string.h>
 
 /* ---- connections ---- */
 
@@ -46,4 +49,19 @@ int read_ends(struct reader *reader, const struct node *node, void *into, struct
 		{ .key = "within", .read = read_end_time },
 	};
 	return fields_read(reader, node, "`ends`", fields, ARRAY_LENGTH(fields), into, err);
+}
+
+/* ---- discloses ---- */
+
+int read_discloses(struct reader *reader, const struct node *node, void *into, struct err *err)
+{
+	(void)into;
+	const char *text = scalar_text(reader, node, "the word `nothing`", err);
+	if (!text)
+		return -1;
+	if (strcmp(text, "nothing") == 0)
+		return 0;
+	return refuse(reader, node, err,
+	    "`%s` cannot be disclosed; write `discloses: nothing`, for no secret of the stack may be",
+	    SHOW(text));
 }

@@ -79,9 +79,22 @@ static int read_of(struct reader *reader, const struct node *node, void *into, s
 
 /* ---- when ---- */
 
+/* One answer comes when it comes. */
+static int refuse_untimed(const struct reader *reader, const struct node *node,
+    const struct expectation *expectation, struct err *err)
+{
+	if (expectation->step < 0)
+		return 0;
+	return refuse(reader, node, err,
+	    "the answer to the request `%s` is judged whenever it comes; no time can be given",
+	    reader->plan->steps[expectation->step].id);
+}
+
 static int read_after(struct reader *reader, const struct node *node, void *into, struct err *err)
 {
 	struct expectation *expectation = into;
+	if (refuse_untimed(reader, node, expectation, err) < 0)
+		return -1;
 	if (expectation->has_after)
 		return refuse(reader, node, err, "the time is given twice: by `during` and by `after`");
 	expectation->has_after = true;
@@ -91,6 +104,8 @@ static int read_after(struct reader *reader, const struct node *node, void *into
 static int read_until(struct reader *reader, const struct node *node, void *into, struct err *err)
 {
 	struct expectation *expectation = into;
+	if (refuse_untimed(reader, node, expectation, err) < 0)
+		return -1;
 	if (expectation->has_until)
 		return refuse(reader, node, err, "the time is given twice: by `during` and by `until`");
 	expectation->has_until = true;
@@ -199,6 +214,8 @@ static const struct verb {
 	    OF_WIRE, "an attempts watch of the wire", { { .key = "during", .read = read_during } } },
 	{ "ends", "an ends expectation", EXPECT_ENDS, read_ends, read_duration_claim, OF_SERVICE, "a service",
 	    { { .key = "after", .read = read_after } } },
+	{ "discloses", "a discloses expectation", EXPECT_DISCLOSES, read_discloses, NULL, OF_LOG | OF_REQUEST,
+	    "a log or a request step", { { .key = "during", .read = read_during } } },
 };
 
 static const struct choice choice = {

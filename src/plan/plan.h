@@ -176,8 +176,9 @@ enum expectation_kind {
 	EXPECT_AGREES,      /* the delays that the log says are the gaps on the wire */
 	EXPECT_CONNECTIONS, /* how many of an attempts watch are open at once */
 	EXPECT_ENDS,        /* a service ends, so, in time */
+	EXPECT_DISCLOSES,   /* no secret of the stack is in a log, or in the answer to a request step */
 };
-#define EXPECTATION_KIND_COUNT (EXPECT_ENDS + 1)
+#define EXPECTATION_KIND_COUNT (EXPECT_DISCLOSES + 1)
 
 struct range {
 	int64_t low, high; /* inclusive; high INT64_MAX: no upper end */

@@ -69,6 +69,6 @@ field_read read_reach, read_within, read_sequence, read_never, read_always, read
     read_respond, read_memory, read_descriptors, read_numbers, read_agrees;
 
 /* conduct_load.c: likewise */
-field_read read_connections, read_ends;
+field_read read_connections, read_ends, read_discloses;
 
 #endif

@@ -24,6 +24,7 @@ const char *const expectation_kind_names[] = {
 	[EXPECT_AGREES] = "agrees",
 	[EXPECT_CONNECTIONS] = "connections",
 	[EXPECT_ENDS] = "ends",
+	[EXPECT_DISCLOSES] = "discloses",
 };
 
 const char *const claim_result_names[] = {
@@ -239,6 +240,7 @@ enum unit unit_of(const struct expectation *expectation)
 	case EXPECT_ALWAYS:
 	case EXPECT_DESCRIPTORS:
 	case EXPECT_CONNECTIONS:
+	case EXPECT_DISCLOSES:
 		return UNIT_COUNT;
 	case EXPECT_MEMORY:
 		return UNIT_BYTES;

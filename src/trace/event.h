@@ -56,6 +56,7 @@ struct event {
 			const char *started_at;       /* wall clock, RFC 3339: for people only */
 			const char *engine, *harness; /* versions */
 			int64_t seed;
+			int secrets; /* how many were looked for in what was said */
 		} world;
 		struct {
 			const char *action; /* "start", "stop", "wait", … */
@@ -117,6 +118,7 @@ struct event {
 			int output; /* 1: standard output, 2: standard error */
 			bool cut;
 			struct text line;
+			int redacted; /* at so many places it had a secret of the stack */
 		} log;
 		struct {
 			const char *outcome;
@@ -124,6 +126,7 @@ struct event {
 			const char *headers; /* "Name: value\n…" */
 			struct text body;
 			bool body_cut;
+			int redacted; /* as in log; of headers and body */
 			const char *detail;
 		} response;
 		struct {

@@ -45,6 +45,7 @@ static const struct field world_fields[] = {
 	OPTIONAL("engine", FIELD_STRING, world.engine),
 	OPTIONAL("harness", FIELD_STRING, world.harness),
 	OPTIONAL("seed", FIELD_INT64, world.seed),
+	OPTIONAL("secrets", FIELD_INT, world.secrets),
 };
 
 static const struct field step_fields[] = {
@@ -117,6 +118,7 @@ static const struct field log_fields[] = {
 	OPTIONAL("output", FIELD_INT, log.output),
 	OPTIONAL("cut", FIELD_BOOL, log.cut),
 	OPTIONAL("line", FIELD_TEXT, log.line),
+	OPTIONAL("redacted", FIELD_INT, log.redacted),
 };
 
 static const struct field response_fields[] = {
@@ -127,6 +129,7 @@ static const struct field response_fields[] = {
 	OPTIONAL("headers", FIELD_STRING, response.headers),
 	OPTIONAL("body", FIELD_TEXT, response.body),
 	OPTIONAL("body_cut", FIELD_BOOL, response.body_cut),
+	OPTIONAL("redacted", FIELD_INT, response.redacted),
 	OPTIONAL("detail", FIELD_STRING, response.detail),
 };
 
