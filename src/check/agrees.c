@@ -35,6 +35,7 @@ struct reply {
 	bool is_open; /* no next attempt came: the gap is what was waited for it */
 	size_t last, next;
 	int64_t decided_ns;
+	bool may_be_silent; /* it may be about an attempt that says nothing, or about none that was seen */
 };
 
 /* "1500", "1.5"; units make it a time. */
@@ -71,8 +72,10 @@ static int rank(enum answer answer)
 
 static void offer(struct reply *reply, const struct reply *other)
 {
+	bool may_be_silent = reply->may_be_silent;
 	if (!reply->is_judged || rank(other->answer) > rank(reply->answer))
 		*reply = *other;
+	reply->may_be_silent = may_be_silent;
 }
 
 /* The attempt after `last` was seen to begin, or nothing came after it. */
@@ -138,14 +141,20 @@ static struct reply ask_wire(const struct agreement *agreement, struct interval 
 {
 	struct reply reply = { .is_judged = false };
 	size_t surely = 0;
+	bool may_be_silent = false;
 	for (size_t i = agreement->attempts->count; i-- > 0 && surely < agreement->connections;) {
 		const struct event *event = series_event(agreement->index, agreement->attempts, i);
 		if (event->kind != EVENT_ATTEMPT || !attempt_failed(event) ||
 		    attempt_ended(event).low > written.high)
 			continue;
-		ask_attempt(agreement, i, said_ns, &reply);
+		struct reply own = { .is_judged = false };
+		ask_attempt(agreement, i, said_ns, &own);
+		if (own.is_judged)
+			offer(&reply, &own);
+		may_be_silent = may_be_silent || !own.is_judged;
 		surely += attempt_ended(event).high <= written.low;
 	}
+	reply.may_be_silent = may_be_silent || surely == 0;
 	return reply;
 }
 
@@ -179,6 +188,11 @@ static void leave_open(
 	text_add_time(&text, line->from_ns);
 	buf_add_string(&text, "), the wire waited ");
 	text_add_interval(&text, reply->gap, said_ns);
+	if (reply->answer == ANSWER_NO) {
+		draft_inconclusive(
+		    agreement->draft, "%s, but the line may be about something else", buf_string(&text));
+		return;
+	}
 	buf_add_string(&text, ": around the tolerance of ");
 	text_add_time(&text, tolerance_for(agreement, said_ns));
 	draft_inconclusive(
@@ -210,7 +224,7 @@ static void judge_line(struct agreement *agreement, size_t number, int64_t said_
 	evidence_add(&draft->evidence, number);
 	evidence_add(&draft->evidence, reply.last);
 	evidence_add(&draft->evidence, reply.next);
-	if (reply.answer == ANSWER_NO && is_inside)
+	if (reply.answer == ANSWER_NO && is_inside && !reply.may_be_silent)
 		blame(agreement, line, said_ns, &reply);
 	else
 		leave_open(agreement, line, said_ns, &reply);

@@ -100,7 +100,8 @@ static void judge_gap(struct judging *judging, struct gap *gap, size_t next_numb
 	struct draft *draft = judging->draft;
 	gap->expected = schedule_after(judging->rule, gap->run->number, gap->position);
 	if (gap->expected < 0) {
-		draft->decided_ns = attempt_began(gap->next);
+		if (draft->verdict != VERDICT_FAIL)
+			draft->decided_ns = attempt_began(gap->next);
 		draft_fail(draft, "attempt %d came, although there were to be %d and no more",
 		    gap->next->attempt.number, judging->rule->attempts);
 		evidence_add(&draft->evidence, next_number);
@@ -127,6 +128,23 @@ static void judge_gap(struct judging *judging, struct gap *gap, size_t next_numb
 		blame(judging, gap);
 	else if (answer == ANSWER_UNKNOWN)
 		leave_open(judging, gap);
+}
+
+/* A gap on the window's edge does not come again: where it is not right it leaves the answer open. */
+static void judge_edge(struct judging *judging, struct gap *gap, size_t next_number)
+{
+	const struct backoff *rule = judging->rule;
+	gap->expected = schedule_after(rule, gap->run->number, gap->position);
+	gap->actual = gap_between(gap->last, gap->next);
+	if (gap->expected == 0 ||
+	    (gap->expected > 0 &&
+		gap_answer(gap->actual, gap->expected,
+		    tolerance_of(gap->expected, rule->tolerance, rule->floor_ns), 0) == ANSWER_YES))
+		return;
+	evidence_add(&judging->draft->evidence, next_number);
+	draft_inconclusive(judging->draft,
+	    "the gap after attempt %d is not right, but lies on the window's edge and may not count",
+	    gap->last->attempt.number);
 }
 
 /* After the last attempt of a run that had no success: has the next one been due for too long? */
@@ -188,10 +206,12 @@ static void judge_run(struct judging *judging, const struct run *run)
 			.last = attempt_of(judging, run, i - 1),
 			.next = attempt_of(judging, run, i),
 		};
-		int64_t began_ns = attempt_began(gap.next);
-		if (window_holds(&judging->window, attempt_ended(gap.last)) &&
-		    window_holds(&judging->window, (struct interval){ began_ns, began_ns }))
+		struct interval ended = attempt_ended(gap.last),
+				began = { attempt_began(gap.next), attempt_began(gap.next) };
+		if (window_holds(&judging->window, ended) && window_holds(&judging->window, began))
 			judge_gap(judging, &gap, run->attempts[i]);
+		else if (window_touches(&judging->window, ended) && window_touches(&judging->window, began))
+			judge_edge(judging, &gap, run->attempts[i]);
 	}
 	const struct event *last = attempt_of(judging, run, run->count - 1);
 	size_t position = run->position + run->count - 1;

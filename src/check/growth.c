@@ -18,6 +18,7 @@ struct lives {
 	struct life now, worst; /* worst: of those with two figures */
 	size_t count;           /* lives that have a figure in the window */
 	size_t figures;
+	const struct event *too_large; /* the first that had grown past the limit */
 };
 
 static int64_t figure_of(const struct event *event)
@@ -40,7 +41,7 @@ static void end_life(struct lives *lives)
 		lives->worst = life;
 }
 
-static void add_figure(struct lives *lives, const struct event *event)
+static void add_figure(struct lives *lives, const struct event *event, int64_t limit)
 {
 	struct life *life = &lives->now;
 	lives->figures++;
@@ -48,6 +49,8 @@ static void add_figure(struct lives *lives, const struct event *event)
 	life->first = life->first ? life->first : event;
 	if (!life->largest || figure_of(event) > figure_of(life->largest))
 		life->largest = event;
+	if (!lives->too_large && growth_of(life) > limit)
+		lives->too_large = event;
 }
 
 /* The next start of the service, from the item `*cursor` of its series on; NULL: there is none. */
@@ -63,9 +66,10 @@ static const struct event *next_start(const struct index *index, const struct se
 }
 
 /* A figure that was taken while a process began is of neither life. */
-static void collect(
-    const struct index *index, int watch, const struct window *window, struct lives *ret_lives)
+static void collect(const struct index *index, const struct expectation *expectation,
+    const struct window *window, struct lives *ret_lives)
 {
+	int watch = expectation->watch;
 	const struct series *series = &index->watches[watch];
 	const struct series *events = &index->services[index->plan->watches[watch].service];
 	size_t cursor = 0;
@@ -80,7 +84,7 @@ static void collect(
 		bool is_between = start && start->from_ns < event->to_ns;
 		struct interval when = { .low = event->from_ns, .high = event->to_ns };
 		if (!is_between && window_holds(window, when))
-			add_figure(ret_lives, event);
+			add_figure(ret_lives, event, expectation->growth);
 	}
 	end_life(ret_lives);
 }
@@ -123,7 +127,7 @@ void judge_growth(const struct index *index, struct draft *draft)
 	add_expected(index, draft);
 	if (window_resolve(index, draft, &window) < 0)
 		return;
-	collect(index, expectation->watch, &window, &lives);
+	collect(index, expectation, &window, &lives);
 	if (lives.worst.count == 0) {
 		say_nothing_to_compare(index, draft, &lives);
 		return;
@@ -147,7 +151,7 @@ void judge_growth(const struct index *index, struct draft *draft)
 		add_amount(draft, &text, growth - expectation->growth);
 		buf_add_string(&text, " more than allowed at ");
 		text_add_time(&text, largest->to_ns);
-		draft->decided_ns = largest->to_ns;
+		draft->decided_ns = lives.too_large->to_ns;
 		draft_fail(draft, "grew by %s", buf_string(&text));
 	} else if (!window.is_closed) {
 		draft_inconclusive(draft, "within the limit so far, but %s", index_open_reason(index));

@@ -8,25 +8,37 @@
 /* Thirty years: what is added to it does not overflow, whatever a hostile trace says. */
 #define LATENESS_MAX INT64_C(1000000000000000000)
 
-struct stretch {
+struct report {
 	int64_t from_ns, to_ns, worst_ns;
 };
 
-/* Reports in the order of their beginnings. They come from several observers (runner, agents) and may
- * overlap, so `reach` holds the latest end up to each of them: that grows, and can be searched. `sums[i]` is
- * the sum over the first i reports. */
+/* One end of a report, and what the reports up to it, in the order of these ends, have in sum. */
+struct end {
+	int64_t at_ns;
+	__int128 sum; /* a hostile trace's do not fit into less */
+};
+
+/* Reports come from several observers (runner, agents) and may overlap. Those that touch a stretch are those
+ * that began by its end, without those that ended before its beginning: two searches. */
 struct lateness_table {
-	struct stretch *stretches;
+	struct report *reports;
 	size_t count;
-	int64_t *reach;
-	int64_t *sums;
+	struct end *begun, *ended; /* by their beginnings, by their ends */
 	int64_t worst_ns;
 };
 
-static int compare_stretches(const void *left, const void *right)
+static int compare_ends(const void *left, const void *right)
 {
-	const struct stretch *a = left, *b = right;
-	return (a->from_ns > b->from_ns) - (a->from_ns < b->from_ns);
+	const struct end *a = left, *b = right;
+	return (a->at_ns > b->at_ns) - (a->at_ns < b->at_ns);
+}
+
+static void sum_up(struct end *ends, size_t count)
+{
+	if (count)
+		qsort(ends, count, sizeof(*ends), compare_ends);
+	for (size_t i = 1; i < count; i++)
+		ends[i].sum += ends[i - 1].sum;
 }
 
 /* An agent's own lateness is not the subject's: what it sees is stamped by the kernel. It explains to people
@@ -42,23 +54,22 @@ struct lateness_table *lateness_table_new(const struct trace *trace)
 	for (size_t i = 0; i < trace->event_count; i++) {
 		const struct event *event = &trace->events[i];
 		if (event->kind == EVENT_LATENESS && !is_of_agent(event))
-			*array_push(table->stretches, table->count) = (struct stretch){
+			*array_push(table->reports, table->count) = (struct report){
 				.from_ns = event->from_ns,
 				.to_ns = event->to_ns,
-				.worst_ns = event->lateness.worst_ns,
+				.worst_ns = event->lateness.worst_ns > 0 ? event->lateness.worst_ns : 0,
 			};
 	}
-	if (table->count)
-		qsort(table->stretches, table->count, sizeof(*table->stretches), compare_stretches);
-	table->reach = xcalloc(table->count, sizeof(*table->reach));
-	table->sums = xcalloc(table->count + 1, sizeof(*table->sums));
+	table->begun = xcalloc(table->count, sizeof(*table->begun));
+	table->ended = xcalloc(table->count, sizeof(*table->ended));
 	for (size_t i = 0; i < table->count; i++) {
-		int64_t to = table->stretches[i].to_ns;
-		table->reach[i] = i > 0 && table->reach[i - 1] > to ? table->reach[i - 1] : to;
-		int64_t worst_ns = table->stretches[i].worst_ns > 0 ? table->stretches[i].worst_ns : 0;
-		table->worst_ns = worst_ns > table->worst_ns ? worst_ns : table->worst_ns;
-		table->sums[i + 1] = saturating_add(table->sums[i], worst_ns);
+		const struct report *report = &table->reports[i];
+		table->begun[i] = (struct end){ .at_ns = report->from_ns, .sum = report->worst_ns };
+		table->ended[i] = (struct end){ .at_ns = report->to_ns, .sum = report->worst_ns };
+		table->worst_ns = report->worst_ns > table->worst_ns ? report->worst_ns : table->worst_ns;
 	}
+	sum_up(table->begun, table->count);
+	sum_up(table->ended, table->count);
 	return table;
 }
 
@@ -66,45 +77,33 @@ void lateness_table_free(struct lateness_table *table)
 {
 	if (!table)
 		return;
-	free(table->stretches);
-	free(table->reach);
-	free(table->sums);
+	free(table->reports);
+	free(table->begun);
+	free(table->ended);
 	free(table);
 }
 
-/* The first report whose `reach` is not before the moment. */
-static size_t first_reaching(const struct lateness_table *table, int64_t from_ns)
+/* Of the ends before the moment, or not after it. */
+static __int128 sum_until(const struct end *ends, size_t count, int64_t at_ns, bool with_equal)
 {
-	size_t low = 0, high = table->count;
+	size_t low = 0, high = count;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (table->reach[middle] < from_ns)
+		if (ends[middle].at_ns < at_ns || (with_equal && ends[middle].at_ns == at_ns))
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low;
-}
-
-/* The first report that begins after the moment. */
-static size_t first_beginning_after(const struct lateness_table *table, int64_t to_ns)
-{
-	size_t low = 0, high = table->count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (table->stretches[middle].from_ns <= to_ns)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return low > 0 ? ends[low - 1].sum : 0;
 }
 
 int64_t lateness_within(const struct lateness_table *table, int64_t from_ns, int64_t to_ns)
 {
-	size_t low = first_reaching(table, from_ns), high = first_beginning_after(table, to_ns);
-	int64_t sum = low < high ? table->sums[high] - table->sums[low] : 0;
-	return sum < LATENESS_MAX ? sum : LATENESS_MAX;
+	__int128 sum = sum_until(table->begun, table->count, to_ns, true) -
+		       sum_until(table->ended, table->count, from_ns, false);
+	if (sum < 0)
+		return 0; /* the stretch ends before it begins */
+	return sum < LATENESS_MAX ? (int64_t)sum : LATENESS_MAX;
 }
 
 int64_t lateness_worst(const struct lateness_table *table)

@@ -141,7 +141,8 @@ static int judge_number(const struct index *index, struct draft *draft, struct p
 	if (is_number && !is_too_many && value == expected)
 		return 0;
 	evidence_add(&draft->evidence, event_number);
-	draft->decided_ns = event->to_ns;
+	if (draft->verdict != VERDICT_FAIL || event->to_ns < draft->decided_ns)
+		draft->decided_ns = event->to_ns;
 	if (is_too_many)
 		draft_fail(draft, "number %zu is %s, expected no more than %zu", number + 1,
 		    buf_string(&shown), expectation->number_count);
@@ -158,10 +159,11 @@ static void judge_numbers(const struct index *index, struct draft *draft, const 
     const struct matches *matches, struct pattern *pattern)
 {
 	const struct expectation *expectation = draft->expectation;
+	int64_t dropped = index->end ? index->end->end.dropped : 0;
 	bool right = true;
-	if (matches->perhaps) {
-		draft_inconclusive(
-		    draft, "the numbers cannot be told: %zu more lines may count", matches->perhaps);
+	if (matches->perhaps || dropped > 0) {
+		draft_inconclusive(draft, "the numbers cannot be told: %lld more lines may count",
+		    (long long)matches->perhaps + (long long)dropped);
 		return;
 	}
 	for (size_t i = 0; i < matches->count && right; i++)

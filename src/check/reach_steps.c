@@ -20,6 +20,7 @@ struct steps {
 	const struct event *success, *last;
 	const struct event *pending; /* was under way when the world ended: not counted */
 	bool was_connected;          /* `success` was before `after` */
+	bool may_be_lost;            /* that connection, when `after` came */
 };
 
 static bool is_success(const struct event *event)
@@ -41,8 +42,14 @@ static void count_attempts(
 				connected = NULL;
 			continue;
 		}
-		if (connected)
-			break; /* what comes later belongs to a later loss */
+		/* What comes later belongs to a later loss, if that was later for sure. */
+		if (connected && event->to_ns > after->at.high)
+			break;
+		if (connected) {
+			steps->may_be_lost =
+			    !is_success(event) && (steps->may_be_lost || index_open(series, i) == 0);
+			continue;
+		}
 		if (event->kind != EVENT_ATTEMPT)
 			continue;
 		if (attempt_is_pending(event)) {
@@ -99,6 +106,11 @@ static void judge_follow(const struct index *index, const struct instant *after,
 		draft_inconclusive(draft,
 		    "attempt %d connected and the state followed %s later, which is around the bound",
 		    success->attempt.number, buf_string(&text));
+	else if (!arrival->certain)
+		draft_inconclusive(draft,
+		    "attempt %d connected, and the state was seen only while its `after` may still have "
+		    "been to come",
+		    success->attempt.number);
 }
 
 static void judge_count(struct draft *draft, const struct steps *steps, const char *since)
@@ -179,6 +191,11 @@ void judge_reach_in_steps(const struct index *index, const struct instant *after
 		judge_no_success(index, draft, &steps, buf_string(&since));
 		return;
 	}
+	if (steps.may_be_lost) {
+		draft_inconclusive(draft, "the connection of attempt %d may have been lost before %s",
+		    steps.success->attempt.number, buf_string(&since));
+		return;
+	}
 	draft->decided_ns = steps.success->to_ns;
 	judge_count(draft, &steps, buf_string(&since));
 	arrival_of_state(index, expectation->watch, &expectation->states,
@@ -186,12 +203,17 @@ void judge_reach_in_steps(const struct index *index, const struct instant *after
 	if (arrival.possible) {
 		evidence_add(&draft->evidence, arrival.before);
 		evidence_add(&draft->evidence, arrival.event);
-		draft->decided_ns = index->trace->events[arrival.event].to_ns;
+		int64_t shown_ns = index->trace->events[arrival.event].to_ns;
+		if (draft->verdict != VERDICT_FAIL && shown_ns > draft->decided_ns)
+			draft->decided_ns = shown_ns;
 		struct interval elapsed = interval_since(arrival.when, after->at);
 		draft->has_claimed = arrival.certain;
 		draft->claimed = elapsed;
 		judge_follow(index, after, draft, steps.success, &arrival);
 	} else if (index_is_closed(index) || arrival.not_until_ns > follow_by(index, draft, steps.success)) {
+		int64_t by_ns = follow_by(index, draft, steps.success);
+		if (draft->verdict != VERDICT_FAIL)
+			draft->decided_ns = arrival.not_until_ns > by_ns ? by_ns : index->end_ns;
 		draft_fail(draft, "attempt %d connected, but the state never followed",
 		    steps.success->attempt.number);
 		draft_note_death(draft, index, index->plan->watches[expectation->watch].service, INT64_MAX);
