@@ -1,10 +1,11 @@
 # A room is a folder: its *.c make one library, each *_test.c beside them a test, each *_fuzz.c a fuzz target.
-# Adding a file is enough; nothing is listed by hand.
+# Adding a file is enough; nothing is listed by hand. What the tests of a room share beside headers are its
+# reference.c and reference_*.c: what the room does, done a second time to compare with. No program is linked with them.
 
 # Sources of a folder without its tests and fuzzers.
 function(room_sources out folder)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.c)
-  list(FILTER sources EXCLUDE REGEX "_(test|fuzz)\\.c$")
+  list(FILTER sources EXCLUDE REGEX "(_(test|fuzz)|/reference(_[a-z]+)?)\\.c$")
   set(${out} ${sources} PARENT_SCOPE)
 endfunction()
 
@@ -32,11 +33,20 @@ endfunction()
 # _docker_test.c needs an engine and carries the label `docker`.
 function(add_room_tests room folder)
   file(GLOB tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*_test.c)
+  file(GLOB references CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/reference.c
+    ${PROJECT_SOURCE_DIR}/${folder}/reference_*.c)
+  list(FILTER references EXCLUDE REGEX "_test\\.c$")
+  set(reference)
+  if(references)
+    set(reference ${room}_reference)
+    add_library(${reference} STATIC ${references})
+    target_link_libraries(${reference} PUBLIC ${room} PRIVATE warnings sanitizers)
+  endif()
   foreach(source IN LISTS tests)
     get_filename_component(stem ${source} NAME_WE)
     set(target ${room}_${stem})
     add_executable(${target} ${source})
-    target_link_libraries(${target} PRIVATE ${room} cmocka warnings sanitizers)
+    target_link_libraries(${target} PRIVATE ${reference} ${room} cmocka warnings sanitizers)
     add_test(NAME ${room}/${stem} COMMAND ${target} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     set_tests_properties(${room}/${stem} PROPERTIES TIMEOUT 120)
     if(stem MATCHES "_docker_test$")

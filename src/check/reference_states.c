@@ -1,0 +1,338 @@
+/* What is said of states: reach, sequence, never, always. */
+#include "check/reference.h"
+
+enum { HOLE_PERIODS = 3 };
+
+static bool shows_one_of(const struct event *poll, const struct strings *states)
+{
+	for (size_t i = 0; i < states->count; i++)
+		if (poll_shows(poll, states->items[i]))
+			return true;
+	return false;
+}
+
+/* ---- reach ---- */
+
+/* A change was after the sending of the last poll that did not show it, and before the answer to the first
+ * that did. */
+struct coming find_coming(
+    const struct facts *facts, int watch, const struct strings *states, struct span after)
+{
+	struct coming coming = { .when = { LONG_AGO, FAR_AWAY }, .not_until_ns = LONG_AGO };
+	const struct event *before = NULL;
+	for_each_of(poll, facts, EVENT_SAMPLE, name_of_watch(facts, watch))
+	{
+		if (is_starved(facts, poll))
+			continue;
+		bool shows = shows_one_of(poll, states);
+		coming.polls += poll->to_ns >= after.low;
+		if (!shows)
+			coming.not_until_ns = poll->from_ns;
+		if (shows && poll->to_ns >= after.low && !coming.perhaps) {
+			coming.perhaps = poll;
+			if (before && !shows_one_of(before, states))
+				coming.when.low = before->from_ns;
+		}
+		if (shows && poll->from_ns >= after.high && !coming.is_sure) {
+			coming.is_sure = true;
+			coming.when.high = poll->to_ns;
+		}
+		before = poll;
+	}
+	return coming;
+}
+
+static struct coming find_attempt(
+    const struct facts *facts, const struct expectation *expectation, struct span after)
+{
+	struct coming coming = { .when = { LONG_AGO, FAR_AWAY }, .not_until_ns = facts->end_ns };
+	for_each_of(attempt, facts, EVENT_ATTEMPT, name_of_watch(facts, expectation->watch))
+	{
+		if (is_under_way(attempt) || attempt->attempt.number != expectation->attempt_number ||
+		    coming.perhaps || coming.was_before)
+			continue;
+		coming.when = end_of(attempt);
+		coming.was_before = coming.when.high < after.low;
+		coming.perhaps = coming.was_before ? NULL : attempt;
+		coming.is_sure = coming.when.low >= after.high;
+	}
+	return coming;
+}
+
+static struct coming find_line(
+    const struct facts *facts, const struct expectation *expectation, struct span after)
+{
+	struct coming coming = { .when = { LONG_AGO, FAR_AWAY }, .not_until_ns = facts->end_ns };
+	size_t service = facts->plan->watches[expectation->watch].service;
+	for_each_of(line, facts, EVENT_LOG, name_of_service(facts, service))
+	{
+		if (line->to_ns < after.low || !line_matches(line, expectation->pattern, NULL, NULL))
+			continue;
+		if (!coming.perhaps) {
+			coming.perhaps = line;
+			coming.when.low = line->from_ns;
+		}
+		if (line->from_ns >= after.high && !coming.is_sure) {
+			coming.is_sure = true;
+			coming.when.high = line->to_ns;
+		}
+	}
+	return coming;
+}
+
+static struct opinion opine_never_came(const struct facts *facts, const struct expectation *expectation,
+    struct span after, const struct coming *coming)
+{
+	size_t service = facts->plan->watches[expectation->watch].service;
+	int64_t waited_ns = coming->not_until_ns > after.high ? coming->not_until_ns - after.high : 0;
+	int64_t enough_ns = expectation->within_ns + host_was_late(facts, after.low, facts->end_ns);
+	if (expectation->has_within && waited_ns > enough_ns)
+		return opinion(VERDICT_FAIL, after.high + enough_ns);
+	if (is_dead_for_ever(facts, service) || (!expectation->has_within && facts->is_over))
+		return opinion(VERDICT_FAIL, facts->end_ns);
+	return opinion(VERDICT_INCONCLUSIVE, 0);
+}
+
+struct opinion opine_reach(const struct facts *facts, const struct expectation *expectation)
+{
+	const struct watch *watch = &facts->plan->watches[expectation->watch];
+	struct happening since = { .happened = true };
+	struct coming coming;
+	if (expectation->has_after)
+		since = find_moment(facts, &expectation->after);
+	if (!since.happened)
+		return opinion(VERDICT_INCONCLUSIVE, 0);
+	if (expectation->within_steps)
+		return opine_reach_in_steps(facts, expectation, &since);
+	struct span after = since.at, seen = after;
+	if (expectation->has_after)
+		seen = as_seen_by(&expectation->after, &since, expectation->watch);
+	if (expectation->pattern)
+		coming = find_line(facts, expectation, seen);
+	else if (expectation->attempt_number)
+		coming = find_attempt(facts, expectation, seen);
+	else
+		coming = find_coming(facts, expectation->watch, &expectation->states, seen);
+	if (!coming.perhaps) {
+		bool is_vacuous =
+		    coming.was_before ||
+		    (watch->kind == WATCH_HTTP ? coming.polls == 0 : !was_started(facts, watch->service));
+		return is_vacuous ? opinion(VERDICT_INCONCLUSIVE, 0)
+				  : opine_never_came(facts, expectation, after, &coming);
+	}
+	if (!coming.is_sure)
+		return opinion(VERDICT_INCONCLUSIVE, 0);
+	if (!expectation->has_within)
+		return opinion(VERDICT_PASS, coming.when.high);
+	struct worlds worlds = { 0 };
+	int64_t lateness = host_was_late(facts, after.low, coming.when.high);
+	const int64_t came[] = { coming.when.low, coming.when.high }, began[] = { after.low, after.high };
+	for (size_t c = 0; c < 2; c++)
+		for (size_t b = 0; b < 2; b++)
+			world_add(&worlds, came[c] > began[b] ? came[c] - began[b] : 0,
+			    expectation->within_ns, lateness);
+	return opinion(worlds_verdict(&worlds), coming.when.high);
+}
+
+/* ---- sequence ---- */
+
+enum { POLLS_MAX = 200 };
+
+/* What was seen, as one string of it: a poll that counts, one that may count, a hole. */
+struct sighting {
+	const char *state; /* NULL: a hole, in which anything may have been */
+	bool may_count;
+	int64_t to_ns;
+};
+
+static bool same(const char *a, const char *b)
+{
+	return a && b && strcmp(a, b) == 0;
+}
+
+/* Is there a world in which these sightings are what is left of the wanted states? `last` is the one that
+ * lasts. */
+static bool explains(const struct strings *wanted, size_t next, const struct sighting *seen, size_t count)
+{
+	const char *last = next > 0 ? wanted->items[next - 1] : NULL;
+	const char *coming = next < wanted->count ? wanted->items[next] : NULL;
+	if (count == 0)
+		return !coming;
+	if (!seen->state)
+		return explains(wanted, next, seen + 1, count - 1) ||
+		       (coming && explains(wanted, next + 1, seen, count));
+	if (seen->may_count && explains(wanted, next, seen + 1, count - 1))
+		return true;
+	if (same(seen->state, last) && explains(wanted, next, seen + 1, count - 1))
+		return true;
+	return same(seen->state, coming) && explains(wanted, next + 1, seen + 1, count - 1);
+}
+
+static void add_sighting(struct sighting *seen, size_t *count, struct sighting sighting)
+{
+	/* The same again is the same still. */
+	if (*count > 0 && seen[*count - 1].may_count == sighting.may_count &&
+	    (same(seen[*count - 1].state, sighting.state) || (!seen[*count - 1].state && !sighting.state)))
+		return;
+	if (*count < 2 * POLLS_MAX)
+		seen[(*count)++] = sighting;
+}
+
+/* When what was seen was first not as wanted; the end: something was missing. */
+static int64_t first_wrong(
+    const struct facts *facts, const struct strings *wanted, const struct sighting *seen, size_t count)
+{
+	size_t next = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (next > 0 && same(seen[i].state, wanted->items[next - 1]))
+			continue;
+		if (next == wanted->count || !same(seen[i].state, wanted->items[next]))
+			return seen[i].to_ns;
+		next++;
+	}
+	return facts->end_ns;
+}
+
+struct opinion opine_sequence(const struct facts *facts, const struct expectation *expectation)
+{
+	struct stretch_of_time stretch = find_stretch(facts, expectation);
+	struct sighting sure[2 * POLLS_MAX], all[2 * POLLS_MAX];
+	size_t sure_count = 0, all_count = 0, polls = 0;
+	const struct sighting hole = { 0 };
+	int64_t hole_ns = HOLE_PERIODS * facts->plan->watches[expectation->watch].every_ns;
+	const struct event *before = NULL;
+	if (stretch.is_empty)
+		return opinion(VERDICT_INCONCLUSIVE, 0);
+	for_each_of(poll, facts, EVENT_SAMPLE, name_of_watch(facts, expectation->watch))
+	{
+		if (is_starved(facts, poll) || !is_near(&stretch, span_of(poll)))
+			continue;
+		polls++;
+		if (before ? poll->from_ns - before->from_ns > hole_ns ||
+				 host_was_late(facts, before->from_ns, poll->to_ns) > hole_ns
+			   : expectation->has_after && poll->from_ns > stretch.from.high + hole_ns)
+			add_sighting(all, &all_count, hole);
+		before = poll;
+		if (shows_one_of(poll, &expectation->ignore))
+			continue;
+		struct sighting sighting = { .state = poll->sample.state, .to_ns = poll->to_ns };
+		sighting.may_count = !is_inside(&stretch, span_of(poll));
+		add_sighting(all, &all_count, sighting);
+		if (!sighting.may_count)
+			add_sighting(sure, &sure_count, sighting);
+	}
+	if (polls == 0)
+		return opinion(VERDICT_INCONCLUSIVE, 0);
+	if (!stretch.is_over || stretch.known_until_ns - before->to_ns > hole_ns)
+		add_sighting(all, &all_count, hole);
+	if (explains(&expectation->states, 0, sure, sure_count))
+		return (struct opinion){ .verdict = stretch.is_over ? VERDICT_PASS : VERDICT_INCONCLUSIVE,
+			.decided_ns = facts->end_ns,
+			.by_absence = true };
+	if (explains(&expectation->states, 0, all, all_count))
+		return opinion(VERDICT_INCONCLUSIVE, 0);
+	return opinion(VERDICT_FAIL, first_wrong(facts, &expectation->states, sure, sure_count));
+}
+
+/* ---- never, always ---- */
+
+static struct opinion nothing_wrong(
+    const struct facts *facts, const struct stretch_of_time *stretch, bool is_known)
+{
+	return (
+	    struct opinion){ .verdict = is_known && stretch->is_over ? VERDICT_PASS : VERDICT_INCONCLUSIVE,
+		.decided_ns = facts->end_ns,
+		.by_absence = true };
+}
+
+static struct opinion opine_never_states(
+    const struct facts *facts, const struct expectation *expectation, const struct stretch_of_time *stretch)
+{
+	size_t polls = 0;
+	for_each_of(poll, facts, EVENT_SAMPLE, name_of_watch(facts, expectation->watch))
+	{
+		if (is_starved(facts, poll) || !is_inside(stretch, span_of(poll)))
+			continue;
+		polls++;
+		if (shows_one_of(poll, &expectation->states))
+			return opinion(VERDICT_FAIL, poll->to_ns);
+	}
+	return nothing_wrong(facts, stretch, polls > 0);
+}
+
+static struct opinion opine_never_events(
+    const struct facts *facts, const struct expectation *expectation, const struct stretch_of_time *stretch)
+{
+	bool may_have_been = false;
+	for_each_of(event, facts, EVENT_SERVICE, name_of_service(facts, (size_t)expectation->service))
+	{
+		for (size_t i = 0; i < expectation->states.count; i++) {
+			if (strcmp(event->service.event, expectation->states.items[i]) != 0)
+				continue;
+			if (is_inside(stretch, span_of(event)))
+				return opinion(VERDICT_FAIL, event->to_ns);
+			may_have_been = may_have_been || is_near(stretch, span_of(event));
+		}
+	}
+	return nothing_wrong(
+	    facts, stretch, !may_have_been && was_started(facts, (size_t)expectation->service));
+}
+
+static struct opinion opine_never_lines(
+    const struct facts *facts, const struct expectation *expectation, const struct stretch_of_time *stretch)
+{
+	bool may_have_been = false, has_lines = false;
+	size_t service = facts->plan->watches[expectation->watch].service;
+	for_each_of(line, facts, EVENT_LOG, name_of_service(facts, service))
+	{
+		has_lines = true;
+		if (!is_near(stretch, span_of(line)) || !line_matches(line, expectation->pattern, NULL, NULL))
+			continue;
+		if (is_inside(stretch, span_of(line)))
+			return opinion(VERDICT_FAIL, line->to_ns);
+		may_have_been = true;
+	}
+	return nothing_wrong(facts, stretch, has_lines && !may_have_been && facts->dropped == 0);
+}
+
+struct opinion opine_never(const struct facts *facts, const struct expectation *expectation)
+{
+	struct stretch_of_time stretch = find_stretch(facts, expectation);
+	if (stretch.is_empty)
+		return opinion(VERDICT_INCONCLUSIVE, 0);
+	if (expectation->pattern)
+		return opine_never_lines(facts, expectation, &stretch);
+	if (expectation->watch >= 0)
+		return opine_never_states(facts, expectation, &stretch);
+	return opine_never_events(facts, expectation, &stretch);
+}
+
+struct opinion opine_always(const struct facts *facts, const struct expectation *expectation)
+{
+	struct stretch_of_time stretch = find_stretch(facts, expectation);
+	int64_t every_ns = facts->plan->watches[expectation->watch].every_ns, last_ns = stretch.from.high;
+	size_t counted = 0;
+	bool is_known = true;
+	if (stretch.is_empty)
+		return opinion(VERDICT_INCONCLUSIVE, 0);
+	for_each_of(poll, facts, EVENT_SAMPLE, name_of_watch(facts, expectation->watch))
+	{
+		if (is_starved(facts, poll) || !is_inside(&stretch, span_of(poll)))
+			continue;
+		if (last_ns != LONG_AGO &&
+		    poll->from_ns - last_ns >
+			HOLE_PERIODS * every_ns + host_was_late(facts, last_ns, poll->from_ns))
+			is_known = false;
+		last_ns = poll->to_ns;
+		if (shows_one_of(poll, &expectation->ignore))
+			continue;
+		counted++;
+		if (!shows_one_of(poll, &expectation->states))
+			return opinion(VERDICT_FAIL, poll->to_ns);
+	}
+	if (last_ns != LONG_AGO &&
+	    stretch.known_until_ns - last_ns >
+		HOLE_PERIODS * every_ns + host_was_late(facts, last_ns, stretch.known_until_ns))
+		is_known = false;
+	return nothing_wrong(facts, &stretch, is_known && counted > 0);
+}

@@ -1,0 +1,146 @@
+/* From opinions to verdicts: what casts doubt on them, and what they make together. */
+#include "check/reference.h"
+
+static struct opinion opine(const struct facts *facts, const struct expectation *expectation)
+{
+	switch (expectation->kind) {
+	case EXPECT_REACH:
+		return opine_reach(facts, expectation);
+	case EXPECT_SEQUENCE:
+		return opine_sequence(facts, expectation);
+	case EXPECT_NEVER:
+		return opine_never(facts, expectation);
+	case EXPECT_ALWAYS:
+		return opine_always(facts, expectation);
+	case EXPECT_BACKOFF:
+		return opine_backoff(facts, expectation);
+	case EXPECT_MATCHES:
+		return opine_matches(facts, expectation);
+	case EXPECT_RESPOND:
+		return opine_respond(facts, expectation);
+	case EXPECT_MEMORY:
+	case EXPECT_DESCRIPTORS:
+		return opine_growth(facts, expectation);
+	case EXPECT_AGREES:
+		return opine_agrees(facts, expectation);
+	case EXPECT_CONNECTIONS:
+	case EXPECT_ENDS:
+	case EXPECT_DISCLOSES:
+		break;
+	}
+	BUG("expectation kind %d", (int)expectation->kind);
+}
+
+/* ---- doubt ---- */
+
+static bool names_a_service(const struct facts *facts, const char *name)
+{
+	for (size_t s = 0; s < facts->plan->stack->service_count; s++)
+		if (strcmp(name_of_service(facts, s), name) == 0)
+			return true;
+	return false;
+}
+
+/* Trouble that names a service, and did not end the world: packets were lost. */
+static bool is_loss(const struct facts *facts, const struct event *trouble)
+{
+	return !trouble->trouble.fatal && names_a_service(facts, trouble->of);
+}
+
+static bool is_wire_of(const struct facts *facts, int watch, const char *service)
+{
+	if (watch < 0)
+		return false;
+	const struct watch *of = &facts->plan->watches[watch];
+	return of->kind == WATCH_ATTEMPTS && !of->from_log &&
+	       (strcmp(name_of_service(facts, of->service), service) == 0 ||
+		   strcmp(name_of_service(facts, of->to_service), service) == 0);
+}
+
+static bool is_moment_of(const struct facts *facts, const struct moment *moment, const char *service)
+{
+	return moment && ((moment->kind == MOMENT_ATTEMPT && is_wire_of(facts, moment->watch, service)) ||
+			     is_moment_of(facts, moment->after, service));
+}
+
+static bool depends_on_wire(
+    const struct facts *facts, const struct expectation *expectation, const char *service)
+{
+	return is_wire_of(facts, expectation->watch, service) ||
+	       (expectation->within_steps && is_wire_of(facts, expectation->within_watch, service)) ||
+	       (expectation->has_after && is_moment_of(facts, &expectation->after, service)) ||
+	       (expectation->has_until && is_moment_of(facts, &expectation->until, service));
+}
+
+static bool is_in_doubt(
+    const struct facts *facts, const struct expectation *expectation, const struct opinion *opinion)
+{
+	bool failed = opinion->verdict == VERDICT_FAIL;
+	bool was_seen = !failed && expectation->kind == EXPECT_REACH && !expectation->within_steps;
+	for_each(event, facts)
+	{
+		if (event->kind != EVENT_TROUBLE)
+			continue;
+		if (!is_loss(facts, event)) {
+			if (event->from_ns <= opinion->decided_ns && (failed || opinion->by_absence))
+				return true;
+		} else if (!was_seen && event->from_ns <= opinion->decided_ns + NS_PER_S &&
+			   depends_on_wire(facts, expectation, event->of)) {
+			return true;
+		}
+	}
+	/* What did not come by the end: a dependency had died. */
+	for (size_t s = 0;
+	     failed && opinion->decided_ns >= facts->end_ns && s < facts->plan->stack->service_count; s++) {
+		bool is_about_it =
+		    expectation->service == (int)s ||
+		    (expectation->watch >= 0 && facts->plan->watches[expectation->watch].service == s);
+		if (s != facts->plan->subject && !is_about_it && find_death(facts, s))
+			return true;
+	}
+	return false;
+}
+
+/* ---- the world ---- */
+
+static bool is_complete(const struct facts *facts)
+{
+	bool complete = strcmp(facts->end, "completed") == 0;
+	for_each(event, facts) complete = complete &&
+					  !(event->kind == EVENT_TROUBLE && event->trouble.fatal) &&
+					  !(event->kind == EVENT_STEP && !event->step.done);
+	return complete;
+}
+
+void reference_judge(const struct plan *plan, const struct trace *trace, struct reference *ret_reference)
+{
+	struct facts facts;
+	struct reference reference = { 0 };
+	facts_gather(&facts, plan, trace);
+	for (size_t i = 0; i < plan->expectation_count; i++) {
+		struct opinion opinion = opine(&facts, &plan->expectations[i]);
+		if (opinion.verdict != VERDICT_INCONCLUSIVE &&
+		    is_in_doubt(&facts, &plan->expectations[i], &opinion))
+			opinion.verdict = VERDICT_INCONCLUSIVE;
+		*array_push(reference.opinions, reference.count) = opinion;
+	}
+	opine_met(&facts, &reference);
+	reference.world = is_complete(&facts) ? VERDICT_PASS : VERDICT_INCONCLUSIVE;
+	for (size_t i = 0; i < reference.count; i++)
+		if (reference.opinions[i].verdict == VERDICT_INCONCLUSIVE)
+			reference.world = VERDICT_INCONCLUSIVE;
+	for (size_t i = 0; i < reference.count; i++)
+		if (reference.opinions[i].verdict == VERDICT_FAIL)
+			reference.world = VERDICT_FAIL;
+	reference.environment = strcmp(facts.end, "trouble") == 0;
+	for_each(event, &facts) if (event->kind == EVENT_TROUBLE && event->trouble.fatal)
+	    reference.environment = true;
+	free(facts.events);
+	*ret_reference = reference;
+}
+
+void reference_release(struct reference *reference)
+{
+	free(reference->opinions);
+	*reference = (struct reference){ 0 };
+}
