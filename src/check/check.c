@@ -51,6 +51,9 @@ static void judge(const struct index *index, struct draft *draft)
 	case EXPECT_DISCLOSES:
 		judge_discloses(index, draft);
 		return;
+	case EXPECT_HONEST:
+		judge_honest(index, draft);
+		return;
 	}
 	BUG("expectation kind %d", (int)draft->expectation->kind);
 }

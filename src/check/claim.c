@@ -14,6 +14,7 @@ static void add_figure(const struct draft *draft, struct interval figure, struct
 	case EXPECT_RESPOND:
 	case EXPECT_AGREES:
 	case EXPECT_ENDS:
+	case EXPECT_HONEST:
 		text_add_interval(out, figure, TEXT_ALONE);
 		return;
 	case EXPECT_MEMORY:
@@ -53,8 +54,8 @@ static bool is_told_faster(const struct draft *draft, double speed)
 {
 	enum expectation_kind kind = draft->expectation->kind;
 	const char *words = draft->expectation->claim_text;
-	bool is_time =
-	    kind == EXPECT_REACH || kind == EXPECT_BACKOFF || kind == EXPECT_RESPOND || kind == EXPECT_ENDS;
+	bool is_time = kind == EXPECT_REACH || kind == EXPECT_BACKOFF || kind == EXPECT_RESPOND ||
+		       kind == EXPECT_ENDS || kind == EXPECT_HONEST;
 	return is_time && speed != 1 && !(words && strstr(words, "real"));
 }
 

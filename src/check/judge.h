@@ -102,6 +102,7 @@ void judge_agrees(const struct index *index, struct draft *draft);
 void judge_connections(const struct index *index, struct draft *draft);
 void judge_ends(const struct index *index, struct draft *draft);
 void judge_discloses(const struct index *index, struct draft *draft);
+void judge_honest(const struct index *index, struct draft *draft);
 
 enum claim_result claim_compare(const struct draft *draft, double speed, char **ret_text);
 

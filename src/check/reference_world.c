@@ -26,6 +26,7 @@ static struct opinion opine(const struct facts *facts, const struct expectation 
 	case EXPECT_CONNECTIONS:
 	case EXPECT_ENDS:
 	case EXPECT_DISCLOSES:
+	case EXPECT_HONEST:
 		break;
 	}
 	BUG("expectation kind %d", (int)expectation->kind);

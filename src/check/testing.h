@@ -30,6 +30,7 @@
 	"subject: gateway\n"                                                                           \
 	"watch:\n"                                                                                     \
 	"  ready: { http: 'gateway:4000/health/ready', every: 50ms, timeout: 1s, state: .status }\n"   \
+	"  work: { http: 'gateway:4000/work', every: 50ms, timeout: 1s }\n"                            \
 	"  dial: { attempts: gateway, to: 'redis:6379', from: log, fails: F, succeeds: S, lost: L }\n" \
 	"  tap: { attempts: gateway, to: 'redis:6379' }\n"                                             \
 	"  mem: { memory: gateway, every: 250ms }\n"                                                   \

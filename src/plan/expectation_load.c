@@ -216,6 +216,8 @@ static const struct verb {
 	    { { .key = "after", .read = read_after } } },
 	{ "discloses", "a discloses expectation", EXPECT_DISCLOSES, read_discloses, NULL, OF_LOG | OF_REQUEST,
 	    "a log or a request step", { { .key = "during", .read = read_during } } },
+	{ "honest", "an honest expectation", EXPECT_HONEST, read_honest, read_duration_claim, OF_HTTP,
+	    "an http watch", { { .key = "during", .read = read_during } } },
 };
 
 static const struct choice choice = {
@@ -257,6 +259,8 @@ static void set_defaults(struct expectation *expectation)
 		.tolerance = TOLERANCE,
 		.floor_ns = FLOOR_MS * NS_PER_MS };
 	expectation->times = (struct range){ .low = 1, .high = INT64_MAX };
+	expectation->honest.by_watch = -1;
+	expectation->honest.works = (struct range){ .low = 200, .high = 299, .present = true };
 	expectation->agrees.log_watch = -1;
 	expectation->agrees.tolerance = TOLERANCE;
 	expectation->agrees.floor_ns = FLOOR_MS * NS_PER_MS;

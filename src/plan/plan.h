@@ -177,8 +177,9 @@ enum expectation_kind {
 	EXPECT_CONNECTIONS, /* how many of an attempts watch are open at once */
 	EXPECT_ENDS,        /* a service ends, so, in time */
 	EXPECT_DISCLOSES,   /* no secret of the stack is in a log, or in the answer to a request step */
+	EXPECT_HONEST,      /* an HTTP watch says yes only while what it speaks for works */
 };
-#define EXPECTATION_KIND_COUNT (EXPECT_DISCLOSES + 1)
+#define EXPECTATION_KIND_COUNT (EXPECT_HONEST + 1)
 
 struct range {
 	int64_t low, high; /* inclusive; high INT64_MAX: no upper end */
@@ -222,11 +223,12 @@ struct expectation {
 	struct moment after, until;
 	bool has_after, has_until;
 
-	/* REACH: exactly one of state and number; NEVER and ALWAYS: states; SEQUENCE: states in order */
+	/* REACH: exactly one of state and number; NEVER and ALWAYS: states; HONEST: those that say yes;
+	 * SEQUENCE: states in order */
 	struct strings states; /* a status code in digits; of an unanswered poll "refused", "timeout" … */
 	int attempt_number;    /* REACH on attempts: the end of attempt n; 0: none */
 	bool has_within;
-	int64_t within_ns; /* REACH, ENDS; -1 when within is counted in attempts */
+	int64_t within_ns; /* REACH, ENDS, HONEST; -1 when within is counted in attempts */
 	int within_steps;  /* REACH: within: { steps: N, of: W }: N attempts of W may begin after `after` */
 	int within_watch;
 	struct strings ignore; /* SEQUENCE, ALWAYS: states that do not count */
@@ -254,15 +256,19 @@ struct expectation {
 	struct range connections; /* CONNECTIONS: never outside of it */
 	struct range exit_status; /* ENDS */
 	struct {
+		int by_watch;       /* HTTP: an operation that needs what `watch` speaks for */
+		struct range works; /* its statuses when it works; 200..299 is the default */
+	} honest;
+	struct {
 		int log_watch;    /* the log that says delays */
 		char *pattern;    /* its first group is a number of units */
 		int64_t unit_ns;  /* of the number; already divided by nothing: a log says real time */
 		double tolerance; /* 0.10 is the default */
 		int64_t floor_ns; /* 20 ms real is the default */
 	} agrees;                 /* AGREES: `watch` is the attempts watch, of the wire */
-	/* What a document promises: measured and reported, never gating. For REACH and ENDS a time range, for
-	 * MATCHES and CONNECTIONS counts, for MEMORY bytes, for DESCRIPTORS how many, for BACKOFF the sum of
-	 * all gaps. */
+	/* What a document promises: measured and reported, never gating. For REACH, ENDS and HONEST (the
+	 * longest lie) a time range, for MATCHES and CONNECTIONS counts, for MEMORY bytes, for DESCRIPTORS
+	 * how many, for BACKOFF the sum of all gaps. */
 	struct range claim;
 	char *claim_text; /* as written */
 };

@@ -68,7 +68,13 @@ int read_words(struct reader *reader, const struct node *node, const struct serv
 field_read read_reach, read_within, read_sequence, read_never, read_always, read_backoff, read_matches,
     read_respond, read_memory, read_descriptors, read_numbers, read_agrees;
 
+/* One state or a list into `states`, each of which the watch can show. */
+int read_states(struct reader *reader, const struct node *node, struct expectation *expectation,
+    struct err *err) MUST_CHECK;
+
+field_read read_status; /* struct range: of HTTP status codes */
+
 /* conduct_load.c: likewise */
-field_read read_connections, read_ends, read_discloses;
+field_read read_connections, read_ends, read_discloses, read_honest;
 
 #endif

@@ -11,8 +11,7 @@ static const struct watch *subject_watch(const struct reader *reader, const stru
 	return expectation->watch >= 0 ? &reader->plan->watches[expectation->watch] : NULL;
 }
 
-/* One state or a list, each of which the watch can show. */
-static int read_states(
+int read_states(
     struct reader *reader, const struct node *node, struct expectation *expectation, struct err *err)
 {
 	if (read_texts(reader, node, &expectation->states, err) < 0)
@@ -230,7 +229,7 @@ int read_numbers(struct reader *reader, const struct node *node, void *into, str
 
 /* ---- answers ---- */
 
-static int read_status(struct reader *reader, const struct node *node, void *into, struct err *err)
+int read_status(struct reader *reader, const struct node *node, void *into, struct err *err)
 {
 	struct range *status = into;
 	if (read_count_range(reader, node, status, err) < 0)

@@ -25,6 +25,7 @@ const char *const expectation_kind_names[] = {
 	[EXPECT_CONNECTIONS] = "connections",
 	[EXPECT_ENDS] = "ends",
 	[EXPECT_DISCLOSES] = "discloses",
+	[EXPECT_HONEST] = "honest",
 };
 
 const char *const claim_result_names[] = {
@@ -249,6 +250,7 @@ enum unit unit_of(const struct expectation *expectation)
 	case EXPECT_RESPOND:
 	case EXPECT_AGREES:
 	case EXPECT_ENDS:
+	case EXPECT_HONEST:
 		return UNIT_NS;
 	}
 	BUG("expectation kind %d", (int)expectation->kind);
