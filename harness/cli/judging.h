@@ -14,6 +14,8 @@ struct judged {
 
 int judge_file(
     struct judged *judged, const struct plan *plan, const char *trace_path, struct err *err) MUST_CHECK;
+/* Keeps the figures, and forgets the trace but for its first line, and the evidence. */
+void judged_reduce(struct judged *judged);
 void judged_release(struct judged *judged);
 
 #endif

@@ -12,8 +12,10 @@ static const int64_t REDRAW_NS = 100 * NS_PER_MS;
 
 enum world_stage { WORLD_STAGE_WAITING, WORLD_STAGE_RUNNING, WORLD_STAGE_ENDED };
 
-/* The newest word of each watch and service, for the one line that a world has. */
+/* The newest word of each watch and service, for the one line that a scenario has; or, where it is run again
+ * and again, counts. */
 struct world_line {
+	size_t running, ended, passed, failed, inconclusive;
 	enum world_stage stage;
 	int64_t began_ns, took_ns;
 	char step[64];
@@ -26,6 +28,7 @@ struct progress {
 	struct progress_config config;
 	struct world_line *lines;
 	bool interactive, utf8, colour;
+	int64_t began_ns;
 	size_t drawn; /* lines on the terminal */
 	struct timer *timer;
 	char image[256];
@@ -37,6 +40,7 @@ struct progress *progress_start(const struct progress_config *config)
 {
 	struct progress *progress = xcalloc(1, sizeof(*progress));
 	progress->config = *config;
+	progress->began_ns = loop_now_ns(config->loop);
 	progress->interactive = terminal_is_interactive(STDERR_FILENO);
 	progress->utf8 = terminal_has_utf8();
 	progress->colour = terminal_has_colour(STDERR_FILENO);
@@ -85,6 +89,35 @@ static void add_word(
 	add_colour(progress, out, colour_of(word));
 	buf_add_visible(out, word, strlen(word), 31);
 	add_colour(progress, out, "0");
+}
+
+static bool is_repeated(const struct progress *progress)
+{
+	return progress->config.repeat > 1;
+}
+
+static void add_count(
+    const struct progress *progress, struct buf *out, size_t count, const char *word, const char *code)
+{
+	if (count == 0)
+		return;
+	buf_add_string(out, "  ");
+	add_colour(progress, out, code);
+	buf_addf(out, "%zu %s", count, word);
+	add_colour(progress, out, "0");
+}
+
+/* "delayed-redis            37 of 100, 12 running  36 passed  1 failed" */
+static void add_count_line(const struct progress *progress, size_t index, struct buf *out)
+{
+	const struct world_line *line = &progress->lines[index];
+	buf_addf(out, "  %-22.22s %4zu of %d", progress->config.plans[index]->name, line->ended,
+	    progress->config.repeat);
+	if (line->running)
+		buf_addf(out, ", %zu running", line->running);
+	add_count(progress, out, line->passed, "passed", "32");
+	add_count(progress, out, line->failed, "failed", "31");
+	add_count(progress, out, line->inconclusive, "inconclusive", "33");
 }
 
 static void add_world_line(const struct progress *progress, size_t index, size_t width, struct buf *out)
@@ -141,7 +174,10 @@ static void redraw(void *owner)
 	}
 	for (size_t i = 0; i < progress->config.plan_count; i++) {
 		buf_add_string(&out, "\033[2K");
-		add_world_line(progress, i, width, &out);
+		if (is_repeated(progress))
+			add_count_line(progress, i, &out);
+		else
+			add_world_line(progress, i, width, &out);
 		buf_add_char(&out, '\n');
 		lines++;
 	}
@@ -237,6 +273,8 @@ static void on_step(struct progress *progress, size_t plan, const struct event *
 
 void progress_event(struct progress *progress, size_t plan, const struct event *event)
 {
+	if (is_repeated(progress))
+		return; /* which of many it is of would not be seen */
 	switch (event->kind) {
 	case EVENT_SAMPLE:
 		on_sample(progress, plan, event);
@@ -294,19 +332,38 @@ void progress_world_started(struct progress *progress, size_t plan)
 	struct world_line *line = &progress->lines[plan];
 	const struct plan *of = progress->config.plans[plan];
 	progress->image[0] = '\0';
+	line->running++;
 	line->stage = WORLD_STAGE_RUNNING;
 	line->began_ns = loop_now_ns(progress->config.loop);
 	keep_word(line->step, sizeof(line->step), of->step_count ? of->steps[0].id : "");
 }
 
-void progress_world_ended(struct progress *progress, size_t plan, const char *word)
+void progress_world_ended(struct progress *progress, size_t plan, const char *word, bool is_retry)
 {
 	struct world_line *line = &progress->lines[plan];
 	line->stage = WORLD_STAGE_ENDED;
+	line->running--;
+	line->ended += !is_retry;
 	line->took_ns = loop_now_ns(progress->config.loop) - line->began_ns;
 	keep_word(line->verdict, sizeof(line->verdict), word);
 	struct event now = { .to_ns = line->took_ns };
-	log_line(progress, plan, &now, word, NULL);
+	if (!is_repeated(progress)) {
+		log_line(progress, plan, &now, word, NULL);
+		return;
+	}
+	char what[64];
+	now.to_ns = loop_now_ns(progress->config.loop) - progress->began_ns;
+	snprintf(what, sizeof(what), "%zu of %d%s %s", line->ended, progress->config.repeat,
+	    is_retry ? ", a retry" : "", word);
+	log_line(progress, plan, &now, what, NULL);
+}
+
+void progress_world_judged(struct progress *progress, size_t plan, const char *word)
+{
+	struct world_line *line = &progress->lines[plan];
+	line->passed += strcmp(word, "pass") == 0;
+	line->failed += strcmp(word, "fail") == 0;
+	line->inconclusive += strcmp(word, "inconclusive") == 0;
 }
 
 void progress_end(struct progress *progress)

@@ -1,8 +1,8 @@
 /*
  * progress: what a run shows while it goes on, on standard error.
  *
- * On a terminal a line a world, redrawn in place; elsewhere (a CI log) one line an event that changes the
- * picture.
+ * On a terminal a line a scenario, redrawn in place; elsewhere (a CI log) one line an event that changes the
+ * picture. Of a scenario that is run again and again there is a count instead, and in a log one line a world.
  */
 #ifndef CLI_PROGRESS_H
 #define CLI_PROGRESS_H
@@ -19,6 +19,7 @@ struct progress_config {
 	struct loop *loop;
 	const struct plan *const *plans;
 	size_t plan_count;
+	int repeat; /* worlds of each plan, further tries not counted; 1: a single one */
 	bool quiet; /* show nothing */
 };
 
@@ -30,7 +31,10 @@ void progress_image(
     struct progress *progress, const char *image, const char *status, int64_t current, int64_t total);
 void progress_world_started(struct progress *progress, size_t plan);
 void progress_event(struct progress *progress, size_t plan, const struct event *event);
-/* The world is over and removed, not yet judged. `word`: "completed", "timeout", … */
-void progress_world_ended(struct progress *progress, size_t plan, const char *word);
+/* The world is over and removed, not yet judged. `word`: "completed", "timeout", … `is_retry`: not the first
+ * try of it. */
+void progress_world_ended(struct progress *progress, size_t plan, const char *word, bool is_retry);
+/* "pass", "fail" or "inconclusive": of a world that has ended. */
+void progress_world_judged(struct progress *progress, size_t plan, const char *word);
 
 #endif

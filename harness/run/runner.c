@@ -144,7 +144,7 @@ static int start_world(struct runner *runner, size_t index, struct err *err)
 		.plan = runner->config.plans[index],
 		.redactor = runner->config.redactors[index],
 		.run = runner->config.run,
-		.number = (int)index + 1,
+		.number = runner->config.first_number + (int)index,
 		.seed = runner->config.seeds[index],
 		.trace_path = runner->config.trace_paths[index],
 		.lateness = runner->lateness,
@@ -211,7 +211,8 @@ static void on_event(void *owner, json_t *event)
 	struct runner *runner = owner;
 	json_t *attributes = json_object_get(json_object_get(event, "Actor"), "Attributes");
 	const char *number = json_string_value(json_object_get(attributes, LABEL_WORLD));
-	size_t index = number ? (size_t)strtol(number, NULL, 10) - 1 : SIZE_MAX;
+	long first = runner->config.first_number;
+	size_t index = number ? (size_t)(strtol(number, NULL, 10) - first) : SIZE_MAX;
 	if (index < runner->config.plan_count && runner->slots[index].world)
 		world_on_engine_event(runner->slots[index].world, event);
 }

@@ -23,6 +23,7 @@ struct runner_config {
 	const char *const *trace_paths;          /* one a plan */
 	const int64_t *seeds;                    /* one a plan */
 	size_t plan_count;
+	int first_number; /* of the first world; the others follow. A run may have several runners */
 	size_t jobs;
 	/* All may be NULL but done; `plan` is the index. */
 	void (*image_progress)(
