@@ -1,4 +1,5 @@
 /* The agent: owns the network namespace of one service. docs/internals/agent.md has its lines. */
+#include "agent/death.h"
 #include "agent/dialogue.h"
 #include "agent/output.h"
 #include "agent/reactor.h"
@@ -104,9 +105,11 @@ int main(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "selftest") == 0)
 		return selftest();
+	if (death_is_meant(argc, argv))
+		return death_bring(argc, argv);
 	if (output_open(STDOUT_FILENO) < 0)
 		return 1;
-	const char *message = argc > 1 ? "expected no argument, or `selftest`" : start();
+	const char *message = argc > 1 ? "expected no argument, `selftest`, `kill` or `exhaust`" : start();
 	if (message)
 		say_why_not(message);
 	bool has_failed = message || reactor_run() < 0;

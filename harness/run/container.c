@@ -41,6 +41,7 @@ void container_free(struct container *container)
 	engine_cancel(container->inspection);
 	engine_cancel(container->ending);
 	timer_cancel(container->timer);
+	helper_free(container->helper);
 	container_stream_free(container->stream);
 	free(container->name);
 	free(container->id);
@@ -75,6 +76,27 @@ bool container_has_completed(const struct container *container)
 bool container_has_started(const struct container *container)
 {
 	return container->started;
+}
+
+/* As the engine's restart manager decides (moby, restartmanager.go): a stop or a SIGKILL through the engine
+ * puts it to rest whatever the policy. It counts restarts since the last start by hand. After another signal
+ * through the engine it depends on the image's stop signal, which is not known here. */
+bool container_is_dead_for_good(const struct container *container)
+{
+	const struct service *service = container->service;
+	if (container->state != CONTAINER_EXITED)
+		return false;
+	switch (service->restart) {
+	case RESTART_NO:
+		return true;
+	case RESTART_ON_FAILURE:
+		return container->is_let_lie || container->exit_code == 0 ||
+		       (service->restart_max > 0 && container->restarts >= service->restart_max);
+	case RESTART_ALWAYS:
+	case RESTART_UNLESS_STOPPED:
+		return container->is_let_lie;
+	}
+	BUG("restart policy %d", (int)service->restart);
 }
 
 pid_t container_pid(const struct container *container)
@@ -173,11 +195,8 @@ static void agent_answered(void *owner, int64_t from_ns, int64_t to_ns, const st
 		finish(container, &container->start_failure);
 }
 
-static void answered(void *owner, json_t *reply, const struct err *err)
+void container_answered(struct container *container, const struct err *err)
 {
-	(void)reply;
-	struct container *container = owner;
-	container->call = NULL;
 	container->answered = true;
 	if (err && container->asked == ASKED_START && !world_is_over(container->world)) {
 		/* A namespace that is gone with its agent makes the engine say strange things; if it is so,
@@ -191,6 +210,14 @@ static void answered(void *owner, json_t *reply, const struct err *err)
 		settle(container);
 	}
 	world_on_quiet(container->world);
+}
+
+static void answered(void *owner, json_t *reply, const struct err *err)
+{
+	(void)reply;
+	struct container *container = owner;
+	container->call = NULL;
+	container_answered(container, err);
 }
 
 static void removed(void *owner, json_t *reply, const struct err *err)
@@ -255,6 +282,8 @@ static void ask(struct container *container, enum asked asked, enum proof proof)
 	container->asked = asked;
 	container->asked_ns = loop_now_ns(container->world->config.loop);
 	container->proof = proof;
+	container->out_of_memory =
+	    false; /* a kill for want of memory before this is not what it dies of now */
 }
 
 /* The process is sure to end by it. */
@@ -279,6 +308,14 @@ static void send_action(struct container *container, enum step_kind action, cons
 	case STEP_KILL:
 		ask(container, ASKED_KILL, is_deadly(signal) ? PROOF_DIE : PROOF_NONE);
 		container->call = engine_container_kill(engine, container->id, signal, answered, container);
+		return;
+	case STEP_CRASH:
+		ask(container, ASKED_CRASH, PROOF_DIE);
+		container_bring_death(container);
+		return;
+	case STEP_EXHAUST:
+		ask(container, ASKED_EXHAUST, PROOF_DIE);
+		container_bring_death(container);
 		return;
 	case STEP_PAUSE:
 		container->proof = PROOF_PAUSE;
@@ -346,6 +383,8 @@ static bool is_so_already(const struct container *container, enum step_kind acti
 		return alive;
 	case STEP_STOP:
 	case STEP_KILL:
+	case STEP_CRASH:
+	case STEP_EXHAUST:
 		return !alive;
 	case STEP_PAUSE:
 		return container->state != CONTAINER_RUNNING;
@@ -388,7 +427,8 @@ void container_act(
 
 bool container_is_quiet(const struct container *container)
 {
-	return !container->call && !container->ending && container_stream_is_drained(container->stream);
+	return !container->call && !container->ending && helper_is_quiet(container->helper) &&
+	       container_stream_is_drained(container->stream);
 }
 
 void container_mute(struct container *container)

@@ -38,6 +38,8 @@ const char *container_id(const struct container *container);
 bool container_is_healthy(const struct container *container);
 bool container_has_completed(const struct container *container);
 bool container_has_started(const struct container *container);
+/* It is dead, and neither does its restart policy start it again: nothing it did can come any more. */
+bool container_is_dead_for_good(const struct container *container);
 
 /* Its first process, as the engine's host numbers it; 0 while not known. */
 pid_t container_pid(const struct container *container);

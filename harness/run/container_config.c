@@ -21,6 +21,11 @@ char *world_sandbox_name(const struct world_identity *world, const char *service
 	return xasprintf("fs-agent-%s-%d-%s", world->run, world->number, service);
 }
 
+char *world_helper_name(const struct world_identity *world, const char *service)
+{
+	return xasprintf("fs-helper-%s-%d-%s", world->run, world->number, service);
+}
+
 static void set_string(json_t *object, const char *key, const char *value)
 {
 	if (value)
@@ -226,4 +231,24 @@ json_t *sandbox_config(const struct world_identity *world, const struct service 
 	json_object_set_new(config, "HostConfig", host);
 	json_object_set_new(config, "NetworkingConfig", networking_config(world, service));
 	return config;
+}
+
+json_t *helper_config(const struct world_identity *world, const struct service *service, const char *image,
+    const char *const *arguments, const char *capability, bool groups)
+{
+	json_t *labels = world_labels(world, NULL), *command = json_array();
+	set_string(labels, LABEL_HELPER, service->name);
+	for (; *arguments; arguments++)
+		json_array_append_new(command, json_string(*arguments));
+	/* An engine that maps users gives the host's processes only to whom it does not map. */
+	json_t *host = json_pack("{s:s, s:s, s:s, s:s, s:b, s:[s], s:[s], s:I, s:i, s:{s:s}}", "NetworkMode",
+	    "none", "PidMode", "host", "UsernsMode", "host", "CgroupnsMode", "host", "ReadonlyRootfs", 1,
+	    "CapDrop", "ALL", "SecurityOpt", "no-new-privileges", "Memory", (json_int_t)SANDBOX_MEMORY,
+	    "PidsLimit", 16, "LogConfig", "Type", "none");
+	if (capability)
+		json_object_set_new(host, "CapAdd", json_pack("[s]", capability));
+	if (groups)
+		json_object_set_new(host, "Binds", json_pack("[s]", "/sys/fs/cgroup:/cgroup"));
+	return json_pack("{s:s, s:o, s:o, s:b, s:b, s:b, s:o}", "Image", image, "Labels", labels, "Cmd",
+	    command, "AttachStdin", 0, "AttachStdout", 1, "AttachStderr", 1, "HostConfig", host);
 }

@@ -17,6 +17,7 @@
 #define LABEL_SCENARIO "io.falsestart.scenario"
 #define LABEL_SERVICE "io.falsestart.service" /* on a service's own container */
 #define LABEL_SANDBOX "io.falsestart.sandbox" /* on its agent's */
+#define LABEL_HELPER "io.falsestart.helper"   /* on what makes it die */
 
 /* The identity of a world on the engine. */
 struct world_identity {
@@ -37,12 +38,20 @@ char *world_object_name(const struct world_identity *world, const char *name);
 /* "fs-agent-<run>-<number>-<service>"; a run id has no dash, so it is no other object's name. */
 char *world_sandbox_name(const struct world_identity *world, const char *service);
 
+/* "fs-helper-<run>-<number>-<service>" */
+char *world_helper_name(const struct world_identity *world, const char *service);
+
 json_t *network_config(const struct world_identity *world);
 json_t *volume_config(const struct world_identity *world, const char *volume);
 json_t *container_config(const struct world_identity *world, const struct service *service);
 /* `image`: the agent's. `ports`: those that watches and requests need published, when world->published. */
 json_t *sandbox_config(const struct world_identity *world, const struct service *service, const char *image,
     const int *ports, size_t port_count);
+/* What makes a process of the service's container die: the agent with these arguments (NULL-terminated),
+ * among the processes of the engine's host, with this capability (NULL: none) and nothing else; with `groups`
+ * it has the host's control groups at /cgroup. */
+json_t *helper_config(const struct world_identity *world, const struct service *service, const char *image,
+    const char *const *arguments, const char *capability, bool groups);
 /* Bytes the agent's container may use: it needs a few hundred kilobytes, and 16 MiB for a flood in its ring.
  */
 #define SANDBOX_MEMORY (32 * 1024 * 1024)

@@ -157,11 +157,38 @@ static void test_sealed(void **state)
 	stack_free(stack);
 }
 
+static void test_helper(void **state)
+{
+	(void)state;
+	struct stack *stack = load("services: { one: { image: a } }\n");
+	struct world_identity world = { .run = "abc", .scenario = "s", .number = 2 };
+	const char *const arguments[] = { "kill", "12", "1f2e", "SIGKILL", "first", NULL };
+	json_t *config = helper_config(&world, &stack->services[0], "a", arguments, "KILL", false);
+	expect_json(config, "Cmd", "[\"kill\",\"12\",\"1f2e\",\"SIGKILL\",\"first\"]");
+	expect_json(config, "Labels|io.falsestart.run", "\"abc\"");
+	expect_json(config, "Labels|io.falsestart.world", "\"2\"");
+	/* With that label its own end would be taken for the service's. */
+	expect_json(config, "Labels|io.falsestart.service", "absent");
+	expect_json(config, "HostConfig|PidMode", "\"host\"");
+	expect_json(config, "HostConfig|NetworkMode", "\"none\"");
+	expect_json(config, "HostConfig|ReadonlyRootfs", "true");
+	expect_json(config, "HostConfig|CapDrop", "[\"ALL\"]");
+	expect_json(config, "HostConfig|CapAdd", "[\"KILL\"]");
+	expect_json(config, "HostConfig|Binds", "absent");
+	json_decref(config);
+	config = helper_config(&world, &stack->services[0], "a", arguments, NULL, true);
+	expect_json(config, "HostConfig|CapAdd", "absent");
+	expect_json(config, "HostConfig|Binds", "[\"/sys/fs/cgroup:/cgroup\"]");
+	json_decref(config);
+	stack_free(stack);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_everything),
 		cmocka_unit_test(test_sealed),
+		cmocka_unit_test(test_helper),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

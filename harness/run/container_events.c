@@ -51,6 +51,7 @@ static void on_start(struct container *container, const json_t *event)
 	container_set_state(container, CONTAINER_RUNNING);
 	container->started = true;
 	container->healthy = container->completed = container->out_of_memory = false;
+	container->restarts = asked ? 0 : container->restarts + 1;
 	if (world_is_over(container->world))
 		return;
 	engine_cancel(container->inspection);
@@ -67,27 +68,84 @@ static void on_start(struct container *container, const json_t *event)
 	container_prove(container, PROOF_START);
 }
 
+/* 128 + signal, as the engine has it. */
+enum { EXIT_SIGKILL = 137 };
+
+/* A process that a step makes crash may yet have ended by itself a moment before. SIGSEGV can be caught: what
+ * it ends with then is its own affair, but it is no success. */
+static bool is_the_crash(const struct container *container, int exit_code)
+{
+	return container->asked == ASKED_CRASH &&
+	       (strcmp(container->signal, "SIGKILL") == 0 ? exit_code == EXIT_SIGKILL : exit_code != 0);
+}
+
+/* The engine tells of a kill for want of memory when it was another process of the container, too. */
+static bool is_for_memory(const struct container *container, int exit_code)
+{
+	return exit_code == EXIT_SIGKILL && (container->out_of_memory || container->asked == ASKED_EXHAUST);
+}
+
+static const char *name_death(const struct container *container, int exit_code, bool *ret_asked)
+{
+	*ret_asked = true;
+	if (is_for_memory(container, exit_code)) {
+		*ret_asked = container->asked == ASKED_EXHAUST;
+		return "oom-killed";
+	}
+	switch (container->asked) {
+	case ASKED_STOP:
+	case ASKED_RESTART:
+	case ASKED_REMOVE:
+		return "stopped";
+	case ASKED_KILL:
+		return "killed";
+	case ASKED_CRASH:
+		if (is_the_crash(container, exit_code))
+			return "crashed";
+		break;
+	case ASKED_NOTHING:
+	case ASKED_START:
+	case ASKED_EXHAUST:
+		break;
+	}
+	*ret_asked = false;
+	return "exited";
+}
+
 static void on_die(struct container *container, const json_t *event)
 {
 	const char *code = attribute(event, "exitCode");
 	int64_t number = -1;
 	int exit_code = code && number_parse(code, 0, INT_MAX, &number) == 0 ? (int)number : -1;
-	bool asked = container->asked == ASKED_STOP || container->asked == ASKED_KILL ||
-		     container->asked == ASKED_RESTART || container->asked == ASKED_REMOVE;
-	const char *what = container->out_of_memory         ? "oom-killed"
-			   : container->asked == ASKED_KILL ? "killed"
-			   : asked                          ? "stopped"
-							    : "exited";
+	bool asked;
+	const char *what = name_death(container, exit_code, &asked);
 	container_set_state(container, CONTAINER_EXITED);
 	container->healthy = false;
 	container->completed = exit_code == 0;
+	container->exit_code = exit_code;
+	container->is_let_lie = container->asked == ASKED_STOP || container->asked == ASKED_REMOVE ||
+				(container->asked == ASKED_KILL && container->proof == PROOF_DIE);
 	engine_cancel(container->inspection);
 	container->inspection = NULL;
 	container_stream_died(container->stream);
 	container->died_ns = loop_now_ns(container->world->config.loop);
-	record(container, event, what, asked && !container->out_of_memory, asked ? container->asked_ns : 0,
-	    exit_code);
+	record(container, event, what, asked, asked ? container->asked_ns : 0, exit_code);
+	/* One death was made as if by itself; the next one is its own. */
+	if (container->asked == ASKED_CRASH || container->asked == ASKED_EXHAUST)
+		container->asked = ASKED_NOTHING;
 	container_prove(container, PROOF_DIE);
+}
+
+/* The kernel has killed a process of it. If it was the first one, its death follows; one that comes after the
+ * death says nothing new. */
+static void on_oom(struct container *container, const json_t *event)
+{
+	bool alive = container->state == CONTAINER_RUNNING || container->state == CONTAINER_PAUSED;
+	if (!alive || container->out_of_memory)
+		return;
+	container->out_of_memory = true;
+	bool asked = container->asked == ASKED_EXHAUST;
+	record(container, event, "out-of-memory", asked, asked ? container->asked_ns : 0, -1);
 }
 
 static void on_health(struct container *container, const json_t *event, const char *status)
@@ -107,7 +165,7 @@ void container_on_event(struct container *container, const json_t *event)
 	} else if (strcmp(action, "die") == 0) {
 		on_die(container, event);
 	} else if (strcmp(action, "oom") == 0) {
-		container->out_of_memory = true;
+		on_oom(container, event);
 	} else if (strcmp(action, "pause") == 0) {
 		container_set_state(container, CONTAINER_PAUSED);
 		record(container, event, "paused", true, 0, -1);

@@ -4,9 +4,19 @@
 
 #include "run/container.h"
 #include "run/container_stream.h"
+#include "run/helper.h"
 
 /* What a step asked for last: tells what a start or a death means. */
-enum asked { ASKED_NOTHING, ASKED_START, ASKED_STOP, ASKED_KILL, ASKED_RESTART, ASKED_REMOVE };
+enum asked {
+	ASKED_NOTHING,
+	ASKED_START,
+	ASKED_STOP,
+	ASKED_KILL,
+	ASKED_RESTART,
+	ASKED_REMOVE,
+	ASKED_CRASH,
+	ASKED_EXHAUST,
+};
 
 /* The event that proves the operation under way; PROOF_NONE when the answer alone is enough. */
 enum proof { PROOF_NONE, PROOF_START, PROOF_DIE, PROOF_PAUSE, PROOF_UNPAUSE, PROOF_RESTART };
@@ -28,6 +38,9 @@ struct container {
 	enum asked asked;
 	int64_t asked_ns;
 	int64_t died_ns; /* the last death, as the trace has it */
+	int exit_code;   /* of that; -1: not known */
+	int restarts;    /* by its policy, since a step started it */
+	bool is_let_lie; /* its last death was one after which no policy starts it */
 
 	struct err start_failure; /* while its agent is asked whether it lives */
 
@@ -38,7 +51,8 @@ struct container {
 	enum proof proof;
 	enum step_kind action; /* what follows a creation; STEP_HOLD: nothing */
 	const char *signal;
-	struct timer *timer; /* to the proof's deadline, or to the call back of what was so already */
+	struct helper *helper; /* of a crash or an exhaustion */
+	struct timer *timer;   /* to the proof's deadline, or to the call back of what was so already */
 	container_done *done;
 	void *done_owner;
 };
@@ -46,6 +60,10 @@ struct container {
 void container_set_state(struct container *container, enum container_state state);
 /* Its log has been read to the end, as far as is known. */
 void container_log_ended(struct container *container);
+/* Begins a death as if by itself (container_death.c), which ends in container_answered(). */
+void container_bring_death(struct container *container);
+/* What was asked for has been answered; it is over when its proof has come, too. */
+void container_answered(struct container *container, const struct err *err);
 /* The event that an operation waits for has come. */
 void container_prove(struct container *container, enum proof proof);
 

@@ -26,8 +26,8 @@ static bool is_own(const char *path, size_t length)
 	return length > 1 && path[0] == '/' && !memmem(path, length, "/..", 3);
 }
 
-/* A line is "4:memory:/docker/1f2e" (v1), "1:name=systemd:/…", or "0::/…" (v2). Any controller would do that
- * the engine sets up for each container; memory is one that it always does. */
+/* A line is "4:pids:/docker/1f2e" (v1), "1:name=systemd:/…", or "0::/…" (v2). Any controller would do that
+ * the engine sets up for each container, but for memory: what exhausts a container joins that. */
 char *processes_folder(const char *text)
 {
 	char *unified = NULL;
@@ -39,11 +39,11 @@ char *processes_folder(const char *text)
 			break;
 		path++;
 		size_t length = strcspn(path, "\n");
-		bool is_memory = strncmp(controllers, ":memory:", 8) == 0;
+		bool is_pids = strncmp(controllers, ":pids:", 6) == 0;
 		bool is_unified = strncmp(controllers, "::", 2) == 0;
-		if (is_memory && is_own(path, length)) {
+		if (is_pids && is_own(path, length)) {
 			free(unified);
-			return xasprintf("memory%.*s", (int)length, path);
+			return xasprintf("pids%.*s", (int)length, path);
 		}
 		if (is_unified && !unified && is_own(path, length))
 			unified = xmemdup0(path + 1, length - 1);

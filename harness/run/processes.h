@@ -25,7 +25,7 @@ struct processes {
 void processes_find(struct processes *ret_processes, pid_t pid);
 
 /* The folder of the control group, below /sys/fs/cgroup, that /proc/PID/cgroup says (`text`):
- * "memory/docker/1f2e", "system.slice/docker-1f2e.scope". NULL: none that is the container's own. Owned by
+ * "pids/docker/1f2e", "system.slice/docker-1f2e.scope". NULL: none that is the container's own. Owned by
  * the caller. */
 char *processes_folder(const char *text) MUST_CHECK;
 

@@ -15,15 +15,15 @@ static void test_folders(void **state)
 	static const struct {
 		const char *text, *folder;
 	} cases[] = {
-		{ "12:pids:/docker/1f\n4:memory:/docker/2e\n0::/docker/3d\n", "memory/docker/2e" },
+		{ "4:memory:/docker/2e\n12:pids:/docker/1f\n0::/docker/3d\n", "pids/docker/1f" },
 		{ "0::/system.slice/docker-1f.scope\n", "system.slice/docker-1f.scope" },
-		{ "0::/docker/3d\n4:memory:/\n", "docker/3d" },
-		{ "4:memory:/docker/2e", "memory/docker/2e" },
+		{ "0::/docker/3d\n4:pids:/\n", "docker/3d" },
+		{ "4:pids:/docker/2e", "pids/docker/2e" },
 		/* Everybody's, or not to be reached. */
 		{ "0::/\n", NULL },
-		{ "4:memory:/\n0::/\n", NULL },
+		{ "4:pids:/\n0::/\n", NULL },
 		{ "0::/../docker-1f.scope\n", NULL },
-		{ "4:memory:/docker/../x\n", NULL },
+		{ "4:pids:/docker/../x\n", NULL },
 		{ "", NULL },
 		{ "no colon", NULL },
 	};

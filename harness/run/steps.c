@@ -117,6 +117,8 @@ static const char *step_kind_name(enum step_kind kind)
 	static const char *const names[] = { [STEP_START] = "start",
 		[STEP_STOP] = "stop",
 		[STEP_KILL] = "kill",
+		[STEP_CRASH] = "crash",
+		[STEP_EXHAUST] = "exhaust",
 		[STEP_PAUSE] = "pause",
 		[STEP_UNPAUSE] = "unpause",
 		[STEP_RESTART] = "restart",
@@ -183,9 +185,9 @@ static int service_of_moment(const struct plan *plan, const struct moment *momen
 	case MOMENT_LOG:
 		return stack_find(plan->stack, moment->name);
 	case MOMENT_SERVICE: {
-		/* Only a running process becomes ready or healthy; its death itself may well be what is
-		 * waited for. */
-		static const char *const living[] = { "ready", "healthy", "loading", "denied" };
+		/* Only a running process becomes ready or healthy, and only its policy restarts a dead one;
+		 * its death itself may well be what is waited for. */
+		static const char *const living[] = { "ready", "healthy", "loading", "denied", "restarted" };
 		for (size_t i = 0; i < ARRAY_LENGTH(living); i++)
 			if (strcmp(moment->what, living[i]) == 0)
 				return stack_find(plan->stack, moment->name);
@@ -198,16 +200,10 @@ static int service_of_moment(const struct plan *plan, const struct moment *momen
 	BUG("moment kind %d", (int)moment->kind);
 }
 
-static bool will_never_run_again(const struct container *container)
-{
-	return container_get_state(container) == CONTAINER_EXITED &&
-	       container_service(container)->restart == RESTART_NO;
-}
-
 static bool is_hopeless(const struct steps *steps, const struct moment *moment, char *why, size_t size)
 {
 	int service = service_of_moment(steps->plan, moment);
-	if (service < 0 || !will_never_run_again(steps->world->containers[service]))
+	if (service < 0 || !container_is_dead_for_good(steps->world->containers[service]))
 		return false;
 	snprintf(why, size, "given up: `%s` is not running any more, and no restart policy starts it again",
 	    steps->plan->stack->services[service].name);

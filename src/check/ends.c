@@ -29,7 +29,7 @@ static bool says_one_of(const struct event *event, const char *const *names, siz
 
 static bool is_end(const struct event *event)
 {
-	static const char *const ends[] = { "exited", "stopped", "killed", "oom-killed" };
+	static const char *const ends[] = { "exited", "stopped", "killed", "crashed", "oom-killed" };
 	return says_one_of(event, ends, ARRAY_LENGTH(ends));
 }
 

@@ -275,14 +275,30 @@ static bool has_start_left(const struct index *index, size_t service)
 	return false;
 }
 
+/* By its policy, since a step started it last. */
+static int count_restarts(const struct index *index, size_t service)
+{
+	const struct series *series = &index->services[service];
+	int restarts = 0;
+	for (size_t i = 0; i < series->count; i++) {
+		const struct event *event = series_event(index, series, i);
+		if (is_event(event, "started"))
+			restarts = 0;
+		else if (is_event(event, "restarted"))
+			restarts++;
+	}
+	return restarts;
+}
+
 bool index_is_dead_for_good(const struct index *index, size_t service)
 {
 	const struct event *death = index_death(index, service, INT64_MAX);
 	if (!death)
 		return false;
-	enum restart_policy policy = index->plan->stack->services[service].restart;
-	bool stays_down =
-	    policy == RESTART_NO || (policy == RESTART_ON_FAILURE && death->service.exit_code == 0);
+	const struct service *dead = &index->plan->stack->services[service];
+	bool used_up = dead->restart_max > 0 && count_restarts(index, service) >= dead->restart_max;
+	bool stays_down = dead->restart == RESTART_NO ||
+			  (dead->restart == RESTART_ON_FAILURE && (death->service.exit_code == 0 || used_up));
 	return stays_down && !has_start_left(index, service);
 }
 

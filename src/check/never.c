@@ -91,6 +91,18 @@ static void blame_event(const struct event *event, struct draft *draft)
 	draft_fail(draft, "%s", buf_string(&text));
 }
 
+/* A kill for want of memory that a step brought about is no fault of the service; that it was started anew
+ * after it is another event. */
+static bool is_blamed(const struct expectation *expectation, const struct event *event)
+{
+	if (event->service.asked && strcmp(event->service.event, "oom-killed") == 0)
+		return false;
+	for (size_t i = 0; i < expectation->states.count; i++)
+		if (strcmp(expectation->states.items[i], event->service.event) == 0)
+			return true;
+	return false;
+}
+
 static void judge_events(const struct index *index, struct draft *draft, const struct window *window)
 {
 	const struct expectation *expectation = draft->expectation;
@@ -99,10 +111,7 @@ static void judge_events(const struct index *index, struct draft *draft, const s
 	for (size_t i = 0; i < series->count; i++) {
 		const struct event *event = series_event(index, series, i);
 		struct interval when = { .low = event->from_ns, .high = event->to_ns };
-		bool forbidden = false;
-		for (size_t s = 0; s < expectation->states.count; s++)
-			forbidden =
-			    forbidden || strcmp(expectation->states.items[s], event->service.event) == 0;
+		bool forbidden = is_blamed(expectation, event);
 		if (window_holds(window, when)) {
 			tally.inside++;
 			if (forbidden)

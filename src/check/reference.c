@@ -102,8 +102,16 @@ bool is_dead_for_ever(const struct facts *facts, size_t service)
 {
 	const struct event *death = find_death(facts, service);
 	enum restart_policy policy = facts->plan->stack->services[service].restart;
+	int tries = 0, tries_max = facts->plan->stack->services[service].restart_max;
+	for_each_of(event, facts, EVENT_SERVICE, name_of_service(facts, service))
+	{
+		if (strcmp(event->service.event, "started") == 0)
+			tries = 0;
+		tries += strcmp(event->service.event, "restarted") == 0;
+	}
+	bool has_tries_left = tries_max == 0 || tries < tries_max;
 	if (!death || policy == RESTART_ALWAYS || policy == RESTART_UNLESS_STOPPED ||
-	    (policy == RESTART_ON_FAILURE && death->service.exit_code != 0))
+	    (policy == RESTART_ON_FAILURE && death->service.exit_code != 0 && has_tries_left))
 		return false;
 	/* A step that was not begun might still start it. */
 	for (size_t i = 0; i < facts->plan->step_count; i++) {

@@ -39,7 +39,7 @@ int64_t beginning_of(const struct event *attempt)
 const struct event *find_disturbance(const struct facts *facts, size_t client, int64_t from_ns, int64_t to_ns)
 {
 	static const char starts[] = " started restarted ";
-	static const char others[] = " exited stopped killed oom-killed paused unpaused removed ";
+	static const char others[] = " exited stopped killed crashed oom-killed paused unpaused removed ";
 	for_each_of(event, facts, EVENT_SERVICE, name_of_service(facts, client))
 	{
 		char word[64];

@@ -125,7 +125,7 @@ static const struct world_of_plan {
 	{ SCENARIO("no", PHASES), attempts, ARRAY_LENGTH(attempts) },
 	{ SCENARIO("no", ""), words, ARRAY_LENGTH(words) },
 	{ SCENARIO("always", PHASES), states, ARRAY_LENGTH(states) },
-	{ SCENARIO("on-failure", ""), attempts, ARRAY_LENGTH(attempts) },
+	{ SCENARIO("on-failure:1", ""), attempts, ARRAY_LENGTH(attempts) },
 	{ SCENARIO("unless-stopped", ""), words, ARRAY_LENGTH(words) },
 	{ SCENARIO("no", ""), easy, ARRAY_LENGTH(easy) },
 };

@@ -104,13 +104,17 @@ static void tell_services(struct narrator *narrator)
 		tell_service(
 		    narrator, "redis", "exited", some_time(narrator, 300, 1400), one_in(narrator, 3));
 	if (one_in(narrator, 6)) {
-		const char *what = pick_word(narrator, "exited", "exited", "oom-killed", "paused", "killed");
+		const char *what = pick_word(narrator, "exited", "crashed", "oom-killed", "paused", "killed");
 		int64_t at_ns = some_time(narrator, 200, 1400);
 		tell_service(narrator, "gateway", what, at_ns, one_in(narrator, 4));
+		int64_t again_ns = at_ns + some_time(narrator, 25, 300);
 		if (one_in(narrator, 2))
 			tell_service(narrator, "gateway",
-			    pick_word(narrator, "restarted", "started", "unpaused"),
-			    at_ns + some_time(narrator, 25, 300), one_in(narrator, 2));
+			    pick_word(narrator, "restarted", "started", "unpaused"), again_ns,
+			    one_in(narrator, 2));
+		if (one_in(narrator, 4))
+			tell_service(
+			    narrator, "gateway", "exited", again_ns + some_time(narrator, 25, 300), false);
 	}
 }
 

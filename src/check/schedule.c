@@ -73,7 +73,7 @@ static int64_t happened_ns(const struct event *event)
 static bool disturbs(const struct event *event)
 {
 	static const char *const events[] = { "started", "restarted", "exited", "stopped", "killed",
-		"oom-killed", "paused", "unpaused", "removed" };
+		"crashed", "oom-killed", "paused", "unpaused", "removed" };
 	for (size_t n = 0; n < ARRAY_LENGTH(events); n++)
 		if (strcmp(event->service.event, events[n]) == 0)
 			return true;

@@ -77,6 +77,34 @@ static void test_unfair_timeout(void **state)
 
 #define NEVER_EXITED "{ id: x, of: gateway, never: [exited, restarted], until: redis.ready }"
 
+/* A step that kills for want of memory asks for what it does: the service is to blame for what it does
+ * itself. */
+static void test_never_of_what_was_asked_for(void **state)
+{
+	(void)state;
+	for (int asked = 0; asked <= 1; asked++) {
+		struct story story = gateway_started();
+		tell(&story, &(struct event){ .kind = EVENT_SERVICE,
+				 .of = "gateway",
+				 .from_ns = 2 * S,
+				 .to_ns = 2 * S,
+				 .service = { .event = "oom-killed", .asked = asked, .exit_code = 137 } });
+		end(&story, 5 * S, "completed");
+		expect_verdict(&story, "{ id: x, of: gateway, never: [exited, oom-killed] }",
+		    asked ? VERDICT_PASS : VERDICT_FAIL, asked ? "" : "gateway oom-killed at 2s");
+	}
+	struct story story = gateway_started();
+	tell(&story, &(struct event){ .kind = EVENT_SERVICE,
+			 .of = "gateway",
+			 .from_ns = 2 * S,
+			 .to_ns = 2 * S,
+			 .service = { .event = "crashed", .asked = true, .exit_code = 137 } });
+	service_event(&story, 3 * S, 3 * S, "gateway", "restarted");
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, "{ id: x, of: gateway, never: [exited, restarted, oom-killed] }", VERDICT_FAIL,
+	    "gateway restarted at 3s");
+}
+
 static void test_never_event(void **state)
 {
 	(void)state;
@@ -334,6 +362,7 @@ int main(void)
 		cmocka_unit_test(test_never_state),
 		cmocka_unit_test(test_unfair_timeout),
 		cmocka_unit_test(test_never_event),
+		cmocka_unit_test(test_never_of_what_was_asked_for),
 		cmocka_unit_test(test_never_line),
 		cmocka_unit_test(test_always),
 		cmocka_unit_test(test_always_hole),

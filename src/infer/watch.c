@@ -81,8 +81,8 @@ static void add_try(struct collection *collection, const struct event *event)
 static void add_interruption(struct collection *collection, const struct event *event)
 {
 	static const char *const begins[] = { "started", "restarted" };
-	static const char *const ends[] = { "exited", "oom-killed", "stopped", "killed", "paused", "unpaused",
-		"removed" };
+	static const char *const ends[] = { "exited", "oom-killed", "stopped", "killed", "crashed", "paused",
+		"unpaused", "removed" };
 	const char *what = event->service.event;
 	bool is_begin = is_one_of(what, begins, ARRAY_LENGTH(begins));
 	if (!is_begin && !is_one_of(what, ends, ARRAY_LENGTH(ends)))

@@ -39,11 +39,12 @@ struct moment {
 	struct moment *after; /* only what comes after this one counts; NULL: from the world's beginning */
 };
 
-/* "created started stopped exited killed oom-killed paused unpaused restarted removed healthy unhealthy" from
- * the engine, and the rungs of the ladder of phases: from the harness's own readiness probe (EVENT_SERVICE;
- * "absent unresolvable slow" it cannot tell), and, but for "ready", when a phase is made (EVENT_PHASE).
- * NULL-terminated. "restarted" is a start that no step asked for; "exited" an end that no step asked for;
- * "stopped" an end that a step asked for. */
+/* "created started stopped exited killed crashed oom-killed out-of-memory paused unpaused restarted removed
+ * healthy unhealthy" from the engine, and the rungs of the ladder of phases: from the harness's own readiness
+ * probe (EVENT_SERVICE; "absent unresolvable slow" it cannot tell), and, but for "ready", when a phase is
+ * made (EVENT_PHASE). NULL-terminated. "restarted" is a start that no step asked for; "exited" an end that no
+ * step asked for; "stopped" an end that a step asked for; "crashed" one that a step made as if by itself;
+ * "oom-killed" one for want of memory, "out-of-memory" the kernel's kill of any process of the service. */
 extern const char *const service_events[];
 
 /* ---- phases: what a dependency looks like from the subject ---- */
@@ -121,9 +122,11 @@ struct watch {
 /* ---- steps ---- */
 
 enum step_kind {
-	STEP_START, /* in dependency order; conditions of what was never started are not honoured */
-	STEP_STOP,  /* SIGTERM, grace period */
-	STEP_KILL,  /* a signal through the engine (SIGKILL unless said) */
+	STEP_START,   /* in dependency order; conditions of what was never started are not honoured */
+	STEP_STOP,    /* SIGTERM, grace period */
+	STEP_KILL,    /* a signal through the engine (SIGKILL unless said) */
+	STEP_CRASH,   /* the main process dies of a signal (SIGKILL unless said) as if by itself */
+	STEP_EXHAUST, /* memory runs out, until the kernel kills a process of it */
 	STEP_PAUSE,
 	STEP_UNPAUSE,
 	STEP_RESTART,
@@ -138,9 +141,9 @@ struct step {
 	enum step_kind kind;
 	char *id; /* given, or made: "start-redis", "start-redis-2", "wait-3", … ; unique */
 	struct position position;
-	size_t *services; /* START STOP KILL PAUSE UNPAUSE RESTART REMOVE */
+	size_t *services; /* START STOP KILL CRASH EXHAUST PAUSE UNPAUSE RESTART REMOVE */
 	size_t service_count;
-	char *signal;        /* KILL: "SIGKILL" */
+	char *signal;        /* KILL: "SIGKILL", …; CRASH: "SIGKILL" or "SIGSEGV" */
 	struct moment after; /* not before this; when not given, MOMENT_STEP of the step before */
 	bool has_after;
 	int64_t jitter_ns; /* begins up to so much later, drawn from the seed; 0: at once */

@@ -123,6 +123,10 @@ static void test_steps(void **state)
 	assert_string_equal(restart->after.name, "gateway");
 	assert_string_equal(step(plan, "kill-redis")->signal, "SIGTERM");
 	assert_string_equal(step(plan, "kill-postgres")->signal, "SIGKILL");
+	assert_int_equal(step(plan, "crash-postgres")->kind, STEP_CRASH);
+	assert_string_equal(step(plan, "crash-postgres")->signal, "SIGSEGV");
+	assert_string_equal(step(plan, "crash-redis-gateway")->signal, "SIGKILL");
+	assert_int_equal(step(plan, "exhaust-gateway")->kind, STEP_EXHAUST);
 }
 
 static void test_expectations(void **state)

@@ -5,9 +5,10 @@
 
 #include <string.h>
 
-const char *const service_events[] = { "created", "started", "stopped", "exited", "killed", "oom-killed",
-	"paused", "unpaused", "restarted", "removed", "healthy", "unhealthy", "refused", "unreachable",
-	"hung", "closing", "loading", "denied", "ready", "absent", "unresolvable", "slow", NULL };
+const char *const service_events[] = { "created", "started", "stopped", "exited", "killed", "crashed",
+	"oom-killed", "out-of-memory", "paused", "unpaused", "restarted", "removed", "healthy", "unhealthy",
+	"refused", "unreachable", "hung", "closing", "loading", "denied", "ready", "absent", "unresolvable",
+	"slow", NULL };
 
 const char *watch_kind_name(enum watch_kind kind)
 {

@@ -65,6 +65,10 @@ static int check_acts(
 	if (removed)
 		return refuse(reader, node, err,
 		    "`%s` has been removed by an earlier step; start it again first", name);
+	if (paused && (step->kind == STEP_CRASH || step->kind == STEP_EXHAUST))
+		return refuse(reader, node, err,
+		    "`%s` is frozen here and does nothing by itself; put `- unpause: %s` before this step",
+		    name, name);
 	if (step->kind == STEP_UNPAUSE && !paused)
 		return refuse(reader, node, err,
 		    "`%s` is not paused here; put `- pause: %s` before this step", name, name);
@@ -118,6 +122,22 @@ static int read_signal(struct reader *reader, const struct node *node, void *int
 	}
 	char *hint OWNED = suggest(&nearest);
 	return refuse(reader, node, err, "unknown signal `%s`%s", SHOW(text), hint);
+}
+
+/* What a first process of a container dies of: the kernel gives it no other signal that it has no handler
+ * for. */
+static int read_crash_signal(struct reader *reader, const struct node *node, void *into, struct err *err)
+{
+	if (read_signal(reader, node, into, err) < 0)
+		return -1;
+	const char *name = *(char **)into;
+	if (strcmp(name, "SIGKILL") == 0 || strcmp(name, "SIGSEGV") == 0)
+		return 0;
+	return refuse(reader, node, err,
+	    "the main process of a container does not die of %s unless it wants to; SIGKILL and SIGSEGV are "
+	    "what it "
+	    "crashes of (`kill` sends any signal)",
+	    name);
 }
 
 /* ---- request ---- */
@@ -178,6 +198,10 @@ static const struct field signal_field[] = {
 	{ .key = "signal", .read = read_signal, .offset = offsetof(struct step, signal) },
 };
 
+static const struct field crash_signal_field[] = {
+	{ .key = "signal", .read = read_crash_signal, .offset = offsetof(struct step, signal) },
+};
+
 static const struct field request_fields[] = {
 	{ .key = "headers", .read = read_headers, .offset = offsetof(struct step, request.headers) },
 	{ .key = "body", .read = read_any_text, .offset = offsetof(struct step, request.body) },
@@ -200,6 +224,13 @@ static const struct verb {
 	    .read = read_services,
 	    .companions = signal_field,
 	    .companion_count = 1 },
+	{ .key = "crash",
+	    .what = "a crash step",
+	    .kind = STEP_CRASH,
+	    .read = read_services,
+	    .companions = crash_signal_field,
+	    .companion_count = 1 },
+	{ .key = "exhaust", .what = "an exhaust step", .kind = STEP_EXHAUST, .read = read_services },
 	{ .key = "pause", .what = "a pause step", .kind = STEP_PAUSE, .read = read_services },
 	{ .key = "unpause", .what = "an unpause step", .kind = STEP_UNPAUSE, .read = read_services },
 	{ .key = "restart", .what = "a restart step", .kind = STEP_RESTART, .read = read_services },
@@ -252,7 +283,7 @@ static int read_step(struct reader *reader, const struct node *node, struct step
 	step->request.timeout_ns = REQUEST_TIMEOUT_S * NS_PER_S;
 	if (fields_read(reader, node, verb->what, fields, 4 + verb->companion_count, step, err) < 0)
 		return -1;
-	if (step->kind == STEP_KILL && !step->signal)
+	if ((step->kind == STEP_KILL || step->kind == STEP_CRASH) && !step->signal)
 		step->signal = xstrdup("SIGKILL");
 	return 0;
 }

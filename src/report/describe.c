@@ -103,8 +103,8 @@ static void describe_step(struct buf *out, const struct event *event)
 static void describe_service(struct buf *out, const struct event *event)
 {
 	const char *what = or_empty(event->service.event);
-	bool ended =
-	    strcmp(what, "exited") == 0 || strcmp(what, "stopped") == 0 || strcmp(what, "killed") == 0;
+	bool ended = strcmp(what, "exited") == 0 || strcmp(what, "stopped") == 0 ||
+		     strcmp(what, "killed") == 0 || strcmp(what, "crashed") == 0;
 	buf_add_string(out, what);
 	if (ended && event->service.exit_code >= 0)
 		buf_addf(out, " with code %d", event->service.exit_code);

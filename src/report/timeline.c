@@ -35,8 +35,9 @@ static bool is_one_of(const char *word, const char *const *words)
 static enum ink ink_of_state(const char *state)
 {
 	static const char *const good[] = { "ready", "healthy", "200", "204", NULL };
-	static const char *const bad[] = { "exited", "killed", "oom-killed", "stopped", "removed", "refused",
-		"reset", "unreachable", "unhealthy", "denied", "absent", NULL };
+	static const char *const bad[] = { "exited", "killed", "crashed", "oom-killed", "out-of-memory",
+		"stopped", "removed", "refused", "reset", "unreachable", "unhealthy", "denied", "absent",
+		NULL };
 	static const char *const doubtful[] = { "degraded", "loading", "closing", "hung", "slow", "timeout",
 		"paused", "unresolvable", "unreadable", NULL };
 	if (is_one_of(state, good))
@@ -48,8 +49,8 @@ static enum ink ink_of_state(const char *state)
 
 static enum span_style style_of_state(const char *state)
 {
-	static const char *const gone[] = { "exited", "killed", "oom-killed", "stopped", "removed", "absent",
-		"refused", NULL };
+	static const char *const gone[] = { "exited", "killed", "crashed", "oom-killed", "stopped", "removed",
+		"absent", "refused", NULL };
 	if (ink_of_state(state) == INK_GOOD)
 		return SPAN_SOLID;
 	return is_one_of(state, gone) ? SPAN_GONE : SPAN_PLAIN;

@@ -69,8 +69,8 @@ struct event {
 		struct {
 			const char *event; /* one of service_events[] */
 			bool asked;        /* a step asked for it */
-			int exit_code;     /* exited, stopped, killed: the process's; -1: not known */
-			const char *by;    /* "engine" or "probe" */
+			int exit_code;  /* exited, stopped, killed, crashed: the process's; -1: not known */
+			const char *by; /* "engine" or "probe" */
 			const char *detail;
 		} service;
 		struct {
