@@ -1,6 +1,7 @@
 #include "check/check.h"
 
 #include "cli/command.h"
+#include "cli/files.h"
 #include "cli/judging.h"
 #include "cli/selection.h"
 #include "cli/terminal.h"
@@ -13,14 +14,15 @@
 
 static void print_help(void)
 {
-	puts("usage: falsestart check [-v] SCENARIO TRACE\n"
+	puts("usage: falsestart check [-v] [--json FILE] SCENARIO TRACE\n"
 	     "\n"
 	     "Judges a recorded trace (reports/…/NAME.ndjson) by a scenario, with no engine: the verdict is "
 	     "the one of\n"
 	     "the run, unless the scenario was changed since. The speed is the one the trace was recorded "
 	     "at.\n"
 	     "\n"
-	     "  -v, --verbose  show every expectation and a timeline");
+	     "  -v, --verbose  show every expectation and a timeline\n"
+	     "      --json FILE  also write the report as JSON, with the very figures of the run's");
 }
 
 /* The durations of the plan were divided by the speed of the run, which the trace's first line tells. */
@@ -68,8 +70,9 @@ static struct plan *judge(
 	return plan;
 }
 
-/* Returns the exit status. */
-static int show(const struct judged *judged, const struct plan *plan, const char *trace_path, bool verbose)
+/* Returns the exit status; `json_path` may be NULL. */
+static int show(const struct judged *judged, const struct plan *plan, const char *trace_path, bool verbose,
+    const char *json_path)
 {
 	const struct event *world = world_of(judged->trace);
 	size_t count = judged->trace->event_count;
@@ -94,15 +97,22 @@ static int show(const struct judged *judged, const struct plan *plan, const char
 		.width = terminal_width(STDOUT_FILENO) },
 	    &text);
 	fwrite(buf_string(&text), 1, text.length, stdout);
+	if (json_path) {
+		struct buf json CLEANUP(buf_release) = { 0 };
+		struct err err = ERR_INIT;
+		report_json(&report, &json);
+		if (file_replace(json_path, &json, &err) < 0)
+			return print_error(&err);
+	}
 	return report_exit_status(&report);
 }
 
-static int judge_and_show(const char *scenario, const char *trace_path, bool verbose)
+static int judge_and_show(const char *scenario, const char *trace_path, bool verbose, const char *json_path)
 {
 	struct err err = ERR_INIT;
 	struct judged judged = { 0 };
 	struct plan *plan = judge(&judged, scenario, trace_path, &err);
-	int status = plan ? show(&judged, plan, trace_path, verbose) : print_error(&err);
+	int status = plan ? show(&judged, plan, trace_path, verbose, json_path) : print_error(&err);
 	judged_release(&judged);
 	plan_free(plan);
 	return status;
@@ -110,16 +120,23 @@ static int judge_and_show(const char *scenario, const char *trace_path, bool ver
 
 int command_check(int argc, char **argv)
 {
+	enum { OPTION_JSON = 256 };
 	static const struct option long_options[] = {
 		{ "verbose", no_argument, NULL, 'v' },
+		{ "json", required_argument, NULL, OPTION_JSON },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	bool verbose = false;
+	const char *json_path = NULL;
 	for (int option; (option = getopt_long(argc, argv, "vh", long_options, NULL)) != -1;) {
 		if (option == 'h') {
 			print_help();
 			return EXIT_PASSED;
+		}
+		if (option == OPTION_JSON) {
+			json_path = optarg;
+			continue;
 		}
 		if (option != 'v') {
 			fputs("Try `falsestart check --help`.\n", stderr);
@@ -129,5 +146,5 @@ int command_check(int argc, char **argv)
 	}
 	if (argc - optind != 2)
 		return usage_error("check", "check takes a scenario and a trace, in this order");
-	return judge_and_show(argv[optind], argv[optind + 1], verbose);
+	return judge_and_show(argv[optind], argv[optind + 1], verbose, json_path);
 }

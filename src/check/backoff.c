@@ -156,12 +156,16 @@ static void judge_open_gap(struct judging *judging, const struct run *run)
 	if (!window_holds(&judging->window, ended))
 		return;
 	const struct event *disturbed = disturbance(judging->index, judging->client, ended.low, INT64_MAX);
-	int64_t until_ns = judging->window.until_ns;
+	int64_t until_ns = judging->window.until_ns, latest_ns = judging->index->end_ns;
+	if (judging->window.until.high < latest_ns)
+		latest_ns = judging->window.until.high;
 	if (disturbed && disturbed->from_ns < until_ns)
 		until_ns = disturbed->from_ns;
+	if (disturbed && disturbed->from_ns < latest_ns)
+		latest_ns = disturbed->from_ns;
 	size_t position = run->position + run->count - 1;
 	int64_t expected = schedule_after(judging->rule, run->number, position);
-	struct interval waited = interval_since((struct interval){ until_ns, until_ns }, ended);
+	struct interval waited = interval_since((struct interval){ until_ns, latest_ns }, ended);
 	bool is_last_of_first =
 	    run->number == 1 && judging->rule->attempts > 0 && position == (size_t)judging->rule->attempts;
 	/* To see that nothing follows takes as long as it would take to follow. */
@@ -183,8 +187,8 @@ static void judge_open_gap(struct judging *judging, const struct run *run)
 	}
 	if (expected > 0 && waited.high > limit)
 		draft_inconclusive(draft,
-		    "no attempt came after attempt %d: when that ended is not known well enough to say "
-		    "whether one was due",
+		    "no attempt came after attempt %d: how long there was time for one is not known well "
+		    "enough to say whether it was due",
 		    last->attempt.number);
 	else if (expected < 0 && waited.low <= limit)
 		draft_inconclusive(draft,

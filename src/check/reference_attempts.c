@@ -249,30 +249,34 @@ static void judge_next(struct backoff_opinion *of, const struct event *last, con
 static void judge_silence(struct backoff_opinion *of, const struct event *last, size_t run, size_t position)
 {
 	struct span ended = end_of(last);
-	int64_t until_ns = of->stretch.known_until_ns, due_ns;
+	int64_t until_ns = of->stretch.known_until_ns, latest_ns = of->facts->end_ns, due_ns;
+	if (of->stretch.to.high < latest_ns)
+		latest_ns = of->stretch.to.high;
 	if (!is_inside(&of->stretch, ended))
 		return;
 	const struct event *disturbed = find_disturbance(of->facts, of->client, ended.low, FAR_AWAY);
 	if (disturbed && disturbed->from_ns < until_ns)
 		until_ns = disturbed->from_ns;
+	if (disturbed && disturbed->from_ns < latest_ns)
+		latest_ns = disturbed->from_ns;
 	enum promise promise = promised(of->rule, run, position, &due_ns);
 	int64_t patience_ns = due_ns + tolerance_for(due_ns, of->rule->tolerance, of->rule->floor_ns) +
 			      host_was_late(of->facts, ended.low, until_ns);
-	const int64_t ends[] = { ended.low, ended.high };
+	const int64_t ends[] = { ended.low, ended.high }, untils[] = { until_ns, latest_ns };
 	size_t overdue = 0;
-	for (size_t i = 0; i < 2; i++)
-		overdue += until_ns - ends[i] > patience_ns;
+	for (size_t i = 0; i < 4; i++)
+		overdue += untils[i / 2] - ends[i % 2] > patience_ns;
 	switch (promise) {
 	case PROMISE_NOTHING:
 		return;
 	case PROMISE_NO_ATTEMPT:
 		/* That nothing follows is known after as long as it would have taken. */
-		of->is_open = of->is_open || overdue < 2;
+		of->is_open = of->is_open || overdue < 4;
 		return;
 	case PROMISE_GAP:
-		if (overdue == 2)
+		if (overdue == 4)
 			fail_gap(of, ended.high + patience_ns);
-		else if (overdue == 1 || (run == 1 && position == (size_t)of->rule->attempts))
+		else if (overdue > 0 || (run == 1 && position == (size_t)of->rule->attempts))
 			of->is_open = true;
 		return;
 	}

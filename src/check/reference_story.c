@@ -427,10 +427,15 @@ static void settle_attempt(
 void random_trace_settle(const struct random_trace *random, uint64_t seed, struct random_trace *ret_world)
 {
 	struct narrator narrator = { .random = ret_world, .state = (seed + 1) * 0x9e3779b97f4a7c15U };
+	int64_t end_ns = 0;
 	ret_world->trace = random->trace;
+	for (size_t i = 0; i < random->trace.event_count; i++)
+		end_ns = random->events[i].to_ns > end_ns ? random->events[i].to_ns : end_ns;
 	for (size_t i = 0; i < random->trace.event_count; i++) {
 		struct event *event = &ret_world->events[i];
 		*event = random->events[i];
+		if (event->to_ns == end_ns)
+			continue; /* up to then the world is known */
 		switch (event->kind) {
 		case EVENT_SERVICE:
 			/* What happens to the client disturbs its attempts, wherever in its interval. */

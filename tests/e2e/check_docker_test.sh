@@ -37,6 +37,7 @@ for pair in passes=0 fails=1 doubts=4; do
 	while read -r line; do
 		expect_text "$out" "$line"
 	done <"$work/of-run"
+	expect_same_judgement "$name" "$work/$name.yaml" "$traces/$name.ndjson" "$traces/report.json"
 
 	size=$(wc -c <"$traces/$name.ndjson")
 	cut=1
@@ -62,6 +63,16 @@ for pair in passes=0 fails=1 doubts=4; do
 	[ "$name" = fails ] || expect_status 4
 	expect_text "$out" 'cut short'
 done
+
+topic "a judgement that is another"
+# The comparison itself: one figure of a trace that is a nanosecond off is seen.
+jq -c 'if .event == "exited" then .to += 1 else . end' "$traces/fails.ndjson" >"$work/changed.ndjson"
+run 20 check --json "$work/again.json" "$work/fails.yaml" "$work/changed.ndjson"
+judged_of fails "$traces/report.json" >"$work/of-run"
+judged_of fails "$work/again.json" >"$work/of-check"
+expect [ -s "$work/of-run" ]
+expect [ -s "$work/of-check" ]
+cmp -s "$work/of-run" "$work/of-check" && fail "a changed trace is judged with the same figures"
 
 topic "another scenario's trace"
 run 20 check "$work/fails.yaml" "$traces/passes.ndjson"

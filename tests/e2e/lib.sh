@@ -142,6 +142,27 @@ expect_verdict() {
 	show "$work/block"
 }
 
+# What was judged of a world, figures and evidence included, but for what is of the run alone: the result NAME of the JSON report
+# FILE.
+judged_of() {
+	jq -S --arg name "$1" '.results[] | select(.scenario == $name) |
+		{ scenario, complete, speed, seed, verdict, reason, environment, lateness_ns, findings, policies }' "$2"
+}
+
+# expect_same_judgement NAME SCENARIO TRACE REPORT: judged again the trace has every verdict, sentence and figure that the
+# JSON report of its run has.
+expect_same_judgement() {
+	checks=$((checks + 1))
+	run 60 check --json "$work/again.json" "$2" "$3"
+	judged_of "$1" "$4" >"$work/of-run"
+	judged_of "$1" "$work/again.json" >"$work/of-check"
+	[ -s "$work/of-run" ] || fail "$4 has nothing of $1"
+	cmp -s "$work/of-run" "$work/of-check" && return
+	fail "$3 is judged otherwise than in its run"
+	diff "$work/of-run" "$work/of-check" >"$work/difference"
+	show "$work/difference"
+}
+
 # The runs that left a folder of reports: their ids are the last part of its name.
 run_ids() {
 	for folder in "$reports"/*-*-*; do
