@@ -162,8 +162,9 @@ static void judge_numbers(const struct index *index, struct draft *draft, const 
 	int64_t dropped = index->end ? index->end->end.dropped : 0;
 	bool right = true;
 	if (matches->perhaps || dropped > 0) {
-		draft_inconclusive(draft, "the numbers cannot be told: %lld more lines may count",
-		    (long long)matches->perhaps + (long long)dropped);
+		long long more = (long long)matches->perhaps + (long long)dropped;
+		draft_inconclusive(draft, "the numbers cannot be told: %lld more line%s may count", more,
+		    more == 1 ? "" : "s");
 		return;
 	}
 	for (size_t i = 0; i < matches->count && right; i++)
