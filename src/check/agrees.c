@@ -93,7 +93,8 @@ static void compare(const struct agreement *agreement, size_t last_number, size_
 			return;
 		own.gap = gap_between(last, next);
 		own.decided_ns = attempt_began(next);
-		own.answer = gap_answer(own.gap, said_ns, tolerance, gap_lateness(index, last, next));
+		own.answer = gap_answer(own.gap, (struct interval){ said_ns, said_ns }, tolerance,
+		    gap_lateness(index, last, next));
 		offer(reply, &own);
 		return;
 	}
@@ -216,7 +217,7 @@ static void judge_line(struct agreement *agreement, size_t number, int64_t said_
 		buf_add_string(&draft->actual, " was ");
 		text_add_interval(&draft->actual, reply.gap, agrees ? reply.gap.high : said_ns);
 	}
-	struct interval deviation = gap_deviation(reply.gap, said_ns);
+	struct interval deviation = gap_deviation(reply.gap, (struct interval){ said_ns, said_ns });
 	draft_slack(draft,
 	    tolerance_for(agreement, said_ns) - (reply.answer == ANSWER_NO ? deviation.low : deviation.high));
 	if (reply.answer == ANSWER_YES)

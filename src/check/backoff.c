@@ -4,9 +4,11 @@
  * A run is the attempts to make one connection (retries.h). Gap n lies between the end of attempt n of the
  * run and the beginning of attempt n+1. Each is judged alone against min(first * factor^(n-1), cap): inside
  * the tolerance is right; outside it by more than the host was late in that gap is wrong; between, nobody
- * knows. The end of an attempt may be an interval; then the gap is one.
+ * knows. The end of an attempt may be an interval; then the gap is one. With `jitter` each lies in a range
+ * of that delay, and all of them together must vary (likeness.h).
  */
 #include "check/judge.h"
+#include "check/likeness.h"
 #include "check/observation.h"
 #include "check/retries.h"
 #include "check/schedule.h"
@@ -23,7 +25,10 @@ struct judging {
 	size_t judged;         /* gaps */
 	size_t wrong, unknown; /* of them */
 	struct interval sum;
-	bool end_to_end; /* a gap whose attempt's beginning is not known */
+	struct draw *draws; /* of a rule with jitter: the gaps */
+	size_t draw_count;
+	int64_t drawn_ns; /* the end of the last of them */
+	bool end_to_end;  /* a gap whose attempt's beginning is not known */
 };
 
 /* A gap: between two attempts of a run. */
@@ -32,7 +37,9 @@ struct gap {
 	size_t position; /* of the attempt before it, in the schedule */
 	const struct event *last, *next;
 	struct interval actual;
-	int64_t expected, tolerance, lateness;
+	int64_t expected;      /* the schedule's delay; 0: any, -1: there was to be none */
+	struct interval range; /* where the gap may lie */
+	int64_t tolerance, lateness;
 };
 
 static const struct event *attempt_of(const struct judging *judging, const struct run *run, size_t i)
@@ -55,9 +62,10 @@ static void add_gap(const struct judging *judging, const struct gap *gap, struct
 static void add_comparison(const struct gap *gap, struct buf *out)
 {
 	buf_add_string(out, " was ");
-	text_add_interval(out, gap->actual, gap->expected);
+	text_add_interval(
+	    out, gap->actual, gap->actual.low > gap->range.high ? gap->range.high : gap->range.low);
 	buf_add_string(out, ", expected ");
-	text_add_time_beside(out, gap->expected, gap->actual.high);
+	text_add_interval(out, gap->range, gap->actual.high);
 	buf_add_string(out, " ± ");
 	text_add_time(out, gap->tolerance);
 }
@@ -69,8 +77,8 @@ static void blame(struct judging *judging, const struct gap *gap)
 	add_gap(judging, gap, &text);
 	add_comparison(gap, &text);
 	buf_add_string(&text, ": ");
-	text_add_time(&text, gap_deviation(gap->actual, gap->expected).low - gap->tolerance);
-	buf_add_string(&text, gap->actual.low > gap->expected ? " too long" : " too short");
+	text_add_time(&text, gap_deviation(gap->actual, gap->range).low - gap->tolerance);
+	buf_add_string(&text, gap->actual.low > gap->range.high ? " too long" : " too short");
 	if (draft->verdict != VERDICT_FAIL)
 		draft->decided_ns = attempt_began(gap->next);
 	draft_fail(draft, "%s", buf_string(&text));
@@ -84,7 +92,7 @@ static void leave_open(struct judging *judging, const struct gap *gap)
 		return;
 	buf_addf(&text, "gap %zu", gap->position);
 	add_comparison(gap, &text);
-	if (gap_deviation(gap->actual, gap->expected).low > gap->tolerance) {
+	if (gap_deviation(gap->actual, gap->range).low > gap->tolerance) {
 		buf_add_string(&text, ", but the host ran up to ");
 		text_add_time(&text, gap->lateness);
 		buf_add_string(&text, " late meanwhile");
@@ -110,6 +118,7 @@ static void judge_gap(struct judging *judging, struct gap *gap, size_t next_numb
 	if (gap->expected == 0)
 		return;
 	gap->actual = gap_between(gap->last, gap->next);
+	gap->range = schedule_range(judging->rule, gap->expected);
 	gap->tolerance = tolerance_of(gap->expected, judging->rule->tolerance, judging->rule->floor_ns);
 	gap->lateness = gap_lateness(judging->index, gap->last, gap->next);
 	judging->end_to_end = judging->end_to_end || !gap->next->attempt.began_known;
@@ -121,8 +130,14 @@ static void judge_gap(struct judging *judging, struct gap *gap, size_t next_numb
 		text_add_interval(&draft->actual, gap->actual, TEXT_ALONE);
 	}
 	evidence_add(&draft->evidence, next_number);
-	struct interval deviation = gap_deviation(gap->actual, gap->expected);
-	enum answer answer = gap_answer(gap->actual, gap->expected, gap->tolerance, gap->lateness);
+	if (schedule_has_jitter(judging->rule))
+		*array_push(judging->draws, judging->draw_count) = (struct draw){
+			.gap = { saturating_subtract(gap->actual.low, gap->lateness), gap->actual.high },
+			.delay = gap->expected,
+		};
+	judging->drawn_ns = attempt_began(gap->next);
+	struct interval deviation = gap_deviation(gap->actual, gap->range);
+	enum answer answer = gap_answer(gap->actual, gap->range, gap->tolerance, gap->lateness);
 	draft_slack(draft, gap->tolerance - (answer == ANSWER_NO ? deviation.low : deviation.high));
 	if (answer == ANSWER_NO && judging->wrong++ < BLAMED_GAPS)
 		blame(judging, gap);
@@ -138,7 +153,7 @@ static void judge_edge(struct judging *judging, struct gap *gap, size_t next_num
 	gap->actual = gap_between(gap->last, gap->next);
 	if (gap->expected == 0 ||
 	    (gap->expected > 0 &&
-		gap_answer(gap->actual, gap->expected,
+		gap_answer(gap->actual, schedule_range(rule, gap->expected),
 		    tolerance_of(gap->expected, rule->tolerance, rule->floor_ns), 0) == ANSWER_YES))
 		return;
 	evidence_add(&judging->draft->evidence, next_number);
@@ -169,8 +184,9 @@ static void judge_open_gap(struct judging *judging, const struct run *run)
 	bool is_last_of_first =
 	    run->number == 1 && judging->rule->attempts > 0 && position == (size_t)judging->rule->attempts;
 	/* To see that nothing follows takes as long as it would take to follow. */
-	int64_t due = expected > 0 ? expected : schedule_gap(judging->rule, position);
-	int64_t tolerance = tolerance_of(due, judging->rule->tolerance, judging->rule->floor_ns);
+	int64_t delay = expected > 0 ? expected : schedule_gap(judging->rule, position);
+	int64_t due = schedule_range(judging->rule, delay).high;
+	int64_t tolerance = tolerance_of(delay, judging->rule->tolerance, judging->rule->floor_ns);
 	int64_t lateness = lateness_within(judging->index->lateness, ended.low, until_ns);
 	int64_t limit = saturating_add(due, tolerance + lateness);
 	CLEANUP(buf_release) struct buf text = { 0 };
@@ -241,6 +257,9 @@ static void add_expected(const struct index *index, const struct expectation *ex
 		buf_add_string(out, ", at most ");
 		text_add_time(out, rule->cap_ns);
 	}
+	if (schedule_has_jitter(rule))
+		buf_addf(out, ", each drawn from %g%% to %g%% of that", rule->jitter_low * 100,
+		    rule->jitter_high * 100);
 	if (rule->attempts)
 		buf_addf(out, ", %d attempts", rule->attempts);
 	if (rule->has_then && rule->then_ns > 0) {
@@ -281,6 +300,44 @@ static void doubt_runs(struct judging *judging)
 	buf_addf(&draft->reason, ", but %s", buf_string(&doubt));
 }
 
+/* Gaps that are right one by one must vary, too. */
+static void judge_jitter(struct judging *judging)
+{
+	struct draft *draft = judging->draft;
+	const struct backoff *rule = judging->rule;
+	struct likeness likeness;
+	if (draft->verdict != VERDICT_PASS || judging->draw_count < 2)
+		return;
+	if (judging->runs.connections > 1) {
+		draft_inconclusive(draft,
+		    "which attempt is of which of %zu connections is not known well enough to say that the "
+		    "gaps "
+		    "vary",
+		    judging->runs.connections);
+		return;
+	}
+	likeness_find(judging->draws, judging->draw_count, rule->jitter_high - rule->jitter_low, &likeness);
+	if (likeness.least_ns > rule->floor_ns)
+		return;
+	CLEANUP(buf_release) struct buf text = { 0 };
+	text_add_time(&text, likeness.most_ns);
+	if (likeness.chance < LIKENESS_CHANCE) {
+		draft->decided_ns = judging->drawn_ns;
+		draft_fail(draft,
+		    "no jitter: all %zu gaps are %.3g%% of their delay to within %s; if they were drawn from "
+		    "%g%% to "
+		    "%g%% they would be so alike with a chance of %.1g",
+		    judging->draw_count, likeness.share * 100, buf_string(&text), rule->jitter_low * 100,
+		    rule->jitter_high * 100, likeness.chance);
+		return;
+	}
+	draft_inconclusive(draft,
+	    "%zu gaps are too few, or too short, to tell whether they vary: all are %.3g%% of their delay to "
+	    "within "
+	    "%s, which has a chance of %.1g",
+	    judging->draw_count, likeness.share * 100, buf_string(&text), likeness.chance);
+}
+
 static void conclude(struct judging *judging)
 {
 	struct draft *draft = judging->draft;
@@ -300,6 +357,8 @@ static void conclude(struct judging *judging)
 	if (judging->unknown > 1)
 		draft_inconclusive(draft, "and %zu more gaps like it", judging->unknown - 1);
 	doubt_runs(judging);
+	if (judging->judged >= at_least)
+		judge_jitter(judging);
 	if (draft->verdict != VERDICT_FAIL && judging->judged < at_least) {
 		draft_inconclusive(draft, "vacuous: %zu gap%s seen, %zu are needed", judging->judged,
 		    judging->judged == 1 ? " was" : "s were", at_least);
@@ -325,4 +384,5 @@ void judge_backoff(const struct index *index, struct draft *draft)
 	draft->by_absence = judging.rule->has_then && judging.rule->then_ns == 0;
 	conclude(&judging);
 	retries_release(&judging.runs);
+	free(judging.draws);
 }

@@ -70,8 +70,8 @@ static uint64_t fitting(const struct search *search, const struct lane *lane, co
 		int64_t expected = schedule_after(rule, lane->run, lane->base + i);
 		if (expected < 0)
 			continue;
-		if (expected == 0 ||
-		    gap_answer(gap, expected, tolerance_for(rule, expected), lateness) != ANSWER_NO)
+		if (expected == 0 || gap_answer(gap, schedule_range(rule, expected),
+					 tolerance_for(rule, expected), lateness) != ANSWER_NO)
 			fits |= UINT64_C(1) << i;
 	}
 	return fits;
@@ -86,8 +86,9 @@ static int64_t deadline_of(const struct search *search, const struct lane *lane)
 		if (!(lane->positions & UINT64_C(1) << i))
 			continue;
 		int64_t expected = schedule_after(rule, lane->run, lane->base + i);
-		int64_t latest =
-		    expected > 0 ? saturating_add(expected, tolerance_for(rule, expected)) : INT64_MAX;
+		int64_t latest = expected > 0 ? saturating_add(schedule_range(rule, expected).high,
+						    tolerance_for(rule, expected))
+					      : INT64_MAX;
 		due_ns = latest > due_ns ? latest : due_ns;
 	}
 	return saturating_add(last_of(search, lane)->ended.high, due_ns);
@@ -179,7 +180,8 @@ static size_t least_wrong(const struct search *search, const struct state *state
 			continue;
 		int64_t expected = schedule_after(search->lanes->rule, lane->run, lane->base);
 		struct interval gap = gap_between(last_of(search, lane)->attempt, item->attempt);
-		int64_t excess = lane->counts ? gap_deviation(gap, expected).low : INT64_MAX - 1;
+		struct interval range = schedule_range(search->lanes->rule, expected);
+		int64_t excess = lane->counts ? gap_deviation(gap, range).low : INT64_MAX - 1;
 		if (excess < best_excess) {
 			best = i;
 			best_excess = excess;

@@ -37,25 +37,35 @@ int64_t gap_lateness(const struct index *index, const struct event *last, const 
 	return lateness_within(index->lateness, attempt_ended(last).low, attempt_began(next));
 }
 
-static int64_t magnitude(int64_t value)
+struct interval schedule_range(const struct backoff *rule, int64_t delay)
 {
-	return value < 0 ? saturating_subtract(0, value) : value;
+	if (!schedule_has_jitter(rule) || delay <= 0)
+		return (struct interval){ delay, delay };
+	double high = (double)delay * rule->jitter_high;
+	return (struct interval){ llround((double)delay * rule->jitter_low),
+		high < 9e18 ? llround(high) : INT64_MAX };
 }
 
-struct interval gap_deviation(struct interval gap, int64_t expected)
+static int64_t distance(int64_t value, struct interval range)
 {
-	int64_t below = magnitude(saturating_subtract(gap.low, expected));
-	int64_t above = magnitude(saturating_subtract(gap.high, expected));
-	bool is_around = gap.low <= expected && gap.high >= expected;
+	if (value < range.low)
+		return saturating_subtract(range.low, value);
+	return value > range.high ? saturating_subtract(value, range.high) : 0;
+}
+
+struct interval gap_deviation(struct interval gap, struct interval expected)
+{
+	int64_t below = distance(gap.low, expected), above = distance(gap.high, expected);
+	bool touches = gap.low <= expected.high && gap.high >= expected.low;
 	return (struct interval){
-		.low = is_around       ? 0
+		.low = touches         ? 0
 		       : below < above ? below
 				       : above,
 		.high = below > above ? below : above,
 	};
 }
 
-enum answer gap_answer(struct interval gap, int64_t expected, int64_t tolerance, int64_t lateness)
+enum answer gap_answer(struct interval gap, struct interval expected, int64_t tolerance, int64_t lateness)
 {
 	return interval_at_most(gap_deviation(gap, expected), tolerance, lateness);
 }

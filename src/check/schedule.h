@@ -11,14 +11,21 @@ int64_t schedule_gap(const struct backoff *rule, size_t n);
  * no further attempt. */
 int64_t schedule_after(const struct backoff *rule, size_t run, size_t position);
 
+/* Where a gap with this delay may lie: the delay itself, or what its jitter makes of it. */
+struct interval schedule_range(const struct backoff *rule, int64_t delay);
+static inline bool schedule_has_jitter(const struct backoff *rule)
+{
+	return rule->jitter_low < rule->jitter_high;
+}
+
 /* From the end of an attempt, which may be an interval, to the beginning of the next. */
 struct interval gap_between(const struct event *last, const struct event *next);
 /* How late the host can have made that gap. */
 int64_t gap_lateness(const struct index *index, const struct event *last, const struct event *next);
 /* How far the figure is from what is expected, at least and at most. */
-struct interval gap_deviation(struct interval gap, int64_t expected);
+struct interval gap_deviation(struct interval gap, struct interval expected);
 /* Inside the tolerance whatever the end was: YES. Outside it, and by more than the lateness: NO. */
-enum answer gap_answer(struct interval gap, int64_t expected, int64_t tolerance, int64_t lateness);
+enum answer gap_answer(struct interval gap, struct interval expected, int64_t tolerance, int64_t lateness);
 
 /* What happened to the client between the two that makes waiting mean nothing: it was paused, ended, started
  * anew. NULL: nothing. */

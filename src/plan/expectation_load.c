@@ -255,6 +255,8 @@ static void set_defaults(struct expectation *expectation)
 	expectation->within_watch = -1;
 	expectation->backoff = (struct backoff){ .cap_ns = INT64_MAX,
 		.factor = 1,
+		.jitter_low = 1,
+		.jitter_high = 1,
 		.at_least = BACKOFF_AT_LEAST,
 		.tolerance = TOLERANCE,
 		.floor_ns = FLOOR_MS * NS_PER_MS };

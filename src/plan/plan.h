@@ -195,6 +195,8 @@ struct backoff {
 	int attempts;             /* exactly so many until `then`; 0: not judged */
 	int64_t then_ns; /* with `attempts`: the constant gap after the last of them; 0: no attempt at all */
 	bool has_then;
+	/* Each gap is drawn between these shares of the schedule's delay; both 1: none is promised. */
+	double jitter_low, jitter_high;
 	int at_least;     /* vacuous unless so many gaps were seen; default 3 */
 	double tolerance; /* of each expected gap; 0.10 is 10 %, the default */
 	int64_t floor_ns; /* absolute floor of the tolerance; 20 ms real is the default */

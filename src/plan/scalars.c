@@ -219,16 +219,42 @@ int read_number(struct reader *reader, const struct node *node, void *into, stru
 	return 0;
 }
 
+static int parse_percent(const char *text, size_t length, double *ret_share)
+{
+	double value;
+	if (length < 2 || text[length - 1] != '%' || parse_decimal(text, length - 1, &value) < 0)
+		return -1;
+	*ret_share = value / 100;
+	return 0;
+}
+
 int read_percent(struct reader *reader, const struct node *node, void *into, struct err *err)
 {
 	const char *text = scalar_text(reader, node, "a percentage", err);
 	if (!text)
 		return -1;
-	double value;
-	size_t length = strlen(text);
-	if (length < 2 || text[length - 1] != '%' || parse_decimal(text, length - 1, &value) < 0)
+	if (parse_percent(text, strlen(text), into) < 0)
 		return refuse(reader, node, err, "`%s` is not a percentage, as in 10%%", SHOW(text));
-	*(double *)into = value / 100;
+	return 0;
+}
+
+int read_percent_range(
+    struct reader *reader, const struct node *node, double *ret_low, double *ret_high, struct err *err)
+{
+	const char *text = scalar_text(reader, node, "a range of percentages, as in 50%..100%,", err);
+	if (!text)
+		return -1;
+	const char *dots = strstr(text, "..");
+	double low, high;
+	if (!dots || parse_percent(text, (size_t)(dots - text), &low) < 0 ||
+	    parse_percent(dots + 2, strlen(dots + 2), &high) < 0)
+		return refuse(
+		    reader, node, err, "`%s` is not a range of percentages, as in 50%%..100%%", SHOW(text));
+	if (low > high)
+		return refuse(
+		    reader, node, err, "the range `%s` is empty: it begins above its end", SHOW(text));
+	*ret_low = low;
+	*ret_high = high;
 	return 0;
 }
 

@@ -30,6 +30,10 @@ field_read read_count_range;
 field_read read_duration_range;
 field_read read_bytes_range;
 
+/* `50%..100%`: both ends are needed. */
+int read_percent_range(struct reader *reader, const struct node *node, double *ret_low, double *ret_high,
+    struct err *err) MUST_CHECK;
+
 /* The text of a scalar; an error that names `what` otherwise. */
 const char *scalar_text(
     struct reader *reader, const struct node *node, const char *what, struct err *err) MUST_CHECK;

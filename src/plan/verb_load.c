@@ -138,6 +138,19 @@ static int read_then(struct reader *reader, const struct node *node, void *into,
 	return read_span(reader, node, &backoff->then_ns, err);
 }
 
+/* "50%..100%" */
+static int read_jitter(struct reader *reader, const struct node *node, void *into, struct err *err)
+{
+	struct backoff *backoff = into;
+	if (read_percent_range(reader, node, &backoff->jitter_low, &backoff->jitter_high, err) < 0)
+		return -1;
+	if (backoff->jitter_low == backoff->jitter_high)
+		return refuse(reader, node, err,
+		    "a jitter that is always the same is none; write a range, as in 50%%..100%%, or the gaps "
+		    "as they are");
+	return 0;
+}
+
 int read_backoff(struct reader *reader, const struct node *node, void *into, struct err *err)
 {
 	static const struct field fields[] = {
@@ -149,6 +162,7 @@ int read_backoff(struct reader *reader, const struct node *node, void *into, str
 		{ .key = "cap", .read = read_span, .offset = offsetof(struct backoff, cap_ns) },
 		{ .key = "attempts", .read = read_count, .offset = offsetof(struct backoff, attempts) },
 		{ .key = "then", .read = read_then },
+		{ .key = "jitter", .read = read_jitter },
 		{ .key = "at-least", .read = read_count, .offset = offsetof(struct backoff, at_least) },
 		{ .key = "tolerance", .read = read_percent, .offset = offsetof(struct backoff, tolerance) },
 		{ .key = "floor", .read = read_duration, .offset = offsetof(struct backoff, floor_ns) },
