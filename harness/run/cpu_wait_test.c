@@ -6,7 +6,11 @@
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -70,6 +74,75 @@ static void test_starvation_is_seen(void **state)
 	cpu_wait_free(wait);
 }
 
+/* A control group as a container's, for which one has to be root, and this machine has cgroup v1 or v2. */
+static bool make_group(char *folder, size_t size)
+{
+	const char *const roots[] = { "/sys/fs/cgroup/pids", "/sys/fs/cgroup" };
+	for (size_t i = 0; i < ARRAY_LENGTH(roots); i++) {
+		snprintf(folder, size, "%s/cpu-wait-test-%d", roots[i], (int)getpid());
+		if (mkdir(folder, 0755) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool join_group(const char *folder)
+{
+	char path[128];
+	snprintf(path, sizeof(path), "%s/cgroup.procs", folder);
+	FILE *file = fopen(path, "we");
+	if (!file)
+		return false;
+	bool joined = fprintf(file, "0") == 1 && fflush(file) == 0;
+	return fclose(file) == 0 && joined;
+}
+
+/* The first process only waits; it is one that it is not even the parent of that starves. */
+static void test_starvation_of_another_process(void **state)
+{
+	(void)state;
+	char folder[96];
+	if (access("/proc/self/schedstat", R_OK) != 0 || !make_group(folder, sizeof(folder))) {
+		print_message("no control group can be made here\n");
+		skip();
+	}
+	int hold[2], joined[2];
+	assert_int_equal(pipe(hold), 0);
+	assert_int_equal(pipe(joined), 0);
+	pid_t pids[3];
+	for (size_t i = 0; i < ARRAY_LENGTH(pids); i++) {
+		pids[i] = fork();
+		assert_true(pids[i] >= 0);
+		if (pids[i] > 0)
+			continue;
+		char byte = join_group(folder) ? 'y' : 'n';
+		close(hold[1]);
+		if (write(joined[1], &byte, 1) == 1 && i == 0)
+			_exit(read(hold[0], &byte, 1) == 1);
+		spin(NULL);
+		_exit(0);
+	}
+	struct cpu_wait *wait = cpu_wait_new();
+	bool all_joined = true;
+	char byte;
+	for (size_t i = 0; i < ARRAY_LENGTH(pids); i++)
+		all_joined = read(joined[0], &byte, 1) == 1 && byte == 'y' && all_joined;
+	int64_t worst_ns = 0, deadline_ns = now_ns() + 30 * NS_PER_S;
+	while (all_joined && worst_ns < 50 * NS_PER_MS && now_ns() < deadline_ns)
+		worst_ns += cpu_wait_worst_ns(wait, pids[0]);
+	cpu_wait_free(wait);
+	for (size_t i = 0; i < ARRAY_LENGTH(hold); i++) {
+		close(hold[i]); /* lets the first one go */
+		close(joined[i]);
+	}
+	for (size_t i = 0; i < ARRAY_LENGTH(pids); i++)
+		waitpid(pids[i], NULL, 0);
+	rmdir(folder);
+	if (!all_joined)
+		skip();
+	assert_true(worst_ns >= 50 * NS_PER_MS);
+}
+
 static void test_nothing_there(void **state)
 {
 	(void)state;
@@ -84,6 +157,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_schedstat),
 		cmocka_unit_test(test_starvation_is_seen),
+		cmocka_unit_test(test_starvation_of_another_process),
 		cmocka_unit_test(test_nothing_there),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

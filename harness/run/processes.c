@@ -70,9 +70,8 @@ void processes_find(struct processes *ret_processes, pid_t pid)
 	char *folder OWNED = processes_folder(text);
 	char *list_path OWNED = folder ? xasprintf("/sys/fs/cgroup/%s/cgroup.procs", folder) : NULL;
 	FILE *list CLEANUP(close_file) = list_path ? fopen(list_path, "re") : NULL;
-	long member;
-	while (list && fscanf(list, "%ld", &member) == 1)
-		add(ret_processes, member);
+	while (list && fgets(text, sizeof(text), list))
+		add(ret_processes, strtol(text, NULL, 10));
 	if (ret_processes->count == 0)
 		add(ret_processes, pid);
 }

@@ -146,7 +146,7 @@ void judge_growth(const struct index *index, struct draft *draft)
 	if (lives.count > 1)
 		buf_addf(&draft->actual, ", the most between two of its %zu starts", lives.count);
 	draft->by_absence = true;
-	if (growth > expectation->growth) {
+	if (lives.too_large) {
 		CLEANUP(buf_release) struct buf text = { 0 };
 		add_amount(draft, &text, growth - expectation->growth);
 		buf_add_string(&text, " more than allowed at ");

@@ -132,4 +132,71 @@ $rows
 END_OF_ROWS
 topic "all of them"
 expect_nothing_left
+
+# one NAME STACK-KEYS STEPS: a world of its own, of the subject alone.
+one() {
+	cat >"$work/$1.yaml" <<-HEAD
+		falsestart: 1
+		name: $1
+		timeout: 60s real
+		stack:
+		  services:
+		    subject: { image: "redis:7", $2 }
+		subject: subject
+		watch:
+		  mem: { memory: subject, every: 50ms real }
+		steps:
+		  - start: subject
+		$3
+		expect:
+		  - { id: survives, of: subject, never: [exited, restarted, oom-killed] }
+	HEAD
+}
+ready='  - wait: { for: subject, phase: ready, max: 30s real }'
+
+topic "a child is the largest"
+one child "command: [sh, -c, 'mkfifo /tmp/f; redis-server --protected-mode no & read line </tmp/f']" "$ready
+  - exhaust: subject
+  - { hold: 500ms real, id: after }"
+run 60 run --report "$reports" "$work/child.yaml"
+expect_status 0
+trace=$reports/latest/child.ndjson
+expect [ "$(lives "$trace")" = "started out-of-memory" ]
+expect says 'any(.[]; .k == "step" and .of == "exhaust-subject" and .done)'
+
+topic "with an init"
+one init 'init: true, restart: always' "$ready
+  - crash: subject
+  - wait: { for: subject, event: restarted, max: 20s real }
+  - { crash: subject, signal: SIGSEGV, after: { event: subject.ready, after: subject.restarted } }
+  - wait: { for: subject, event: restarted, max: 20s real }"
+run 60 run --report "$reports" "$work/init.yaml"
+expect_status 1
+expect [ "$(lives "$reports/latest/init.ndjson")" = "started crashed:137 restarted crashed:139 restarted" ]
+
+topic "dead already"
+one dead "command: [sh, -c, 'exit 3']" '  - wait: { for: subject, event: exited, max: 20s real }
+  - crash: subject
+  - exhaust: subject'
+run 60 run --report "$reports" "$work/dead.yaml"
+expect_status 1
+expect [ "$(lives "$reports/latest/dead.ndjson")" = "started exited:3" ]
+expect_nothing_left
+
+# Whenever the runner is killed: the helper is found as all the rest is.
+topic "a runner that is killed while a helper is there"
+one killed 'restart: always' "$ready
+  - crash: subject"
+proxy
+run 60 run -q --report "$reports" --engine "unix://$work/e" "$work/killed.yaml"
+expect_status 0
+moments=$(grep -n fs-helper "$work/requests" | cut -d : -f 1)
+expect [ "$(echo "$moments" | wc -l)" -ge 3 ]
+for moment in $moments; do
+	proxy --at "$moment" --signal KILL
+	run 60 run -q --report "$reports" --engine "unix://$work/e" "$work/killed.yaml"
+	expect_status 137
+	expect_engine_clean 30
+done
+expect_nothing_left 30
 finish
