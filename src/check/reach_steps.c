@@ -82,7 +82,8 @@ static void judge_follow(const struct index *index, const struct instant *after,
 	int64_t seen_ns = arrival->certain ? arrival->when.high : shows->to_ns;
 	struct interval follow =
 	    interval_since((struct interval){ .low = arrival->when.low, .high = seen_ns }, connected);
-	int64_t lateness = lateness_within(index->lateness, since_ns, seen_ns);
+	int64_t earliest_ns = success->to_ns > after->at.low ? success->to_ns : after->at.low;
+	int64_t lateness = lateness_within(index->lateness, earliest_ns, seen_ns);
 	int64_t bound = watch->every_ns + (shows->to_ns - shows->from_ns) + FOLLOW_FLOOR_NS + lateness;
 	CLEANUP(buf_release) struct buf text = { 0 };
 	buf_add_string(&draft->expected, ", then within ");

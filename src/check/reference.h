@@ -162,6 +162,8 @@ struct opinion opine_agrees(const struct facts *facts, const struct expectation 
 struct opinion opine_matches(const struct facts *facts, const struct expectation *expectation);
 struct opinion opine_respond(const struct facts *facts, const struct expectation *expectation);
 struct opinion opine_growth(const struct facts *facts, const struct expectation *expectation);
+struct opinion opine_ends(const struct facts *facts, const struct expectation *expectation);
+struct opinion opine_discloses(const struct facts *facts, const struct expectation *expectation);
 /* What every phase implies, behind the expectations. */
 void opine_met(const struct facts *facts, struct reference *reference);
 

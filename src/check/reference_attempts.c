@@ -125,9 +125,10 @@ static struct opinion opine_follow(const struct facts *facts, const struct expec
 		return opinion(facts->is_over ? VERDICT_FAIL : VERDICT_INCONCLUSIVE, facts->end_ns);
 	}
 	int64_t since_ns = success->to_ns > after->at.high ? success->to_ns : after->at.high;
+	int64_t earliest_ns = success->to_ns > after->at.low ? success->to_ns : after->at.low;
 	int64_t seen_ns = coming.is_sure ? coming.when.high : coming.perhaps->to_ns;
 	int64_t limit_ns = watch->every_ns + coming.perhaps->to_ns - coming.perhaps->from_ns +
-			   FOLLOW_FLOOR_NS + host_was_late(facts, since_ns, seen_ns);
+			   FOLLOW_FLOOR_NS + host_was_late(facts, earliest_ns, seen_ns);
 	struct worlds worlds = { 0 };
 	world_add(&worlds, coming.when.low - since_ns, limit_ns, 0);
 	world_add(&worlds, seen_ns - since_ns, limit_ns, 0);

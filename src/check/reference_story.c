@@ -150,7 +150,10 @@ static void tell_line(struct narrator *narrator, int64_t from_ns, int64_t to_ns,
 			   .of = "gateway",
 			   .from_ns = from_ns,
 			   .to_ns = to_ns,
-			   .log = { .output = 1, .line = { .bytes = text, .length = strlen(text) } } });
+			   .log = { .output = 1,
+			       .cut = one_in(narrator, 40),
+			       .redacted = one_in(narrator, 30),
+			       .line = { .bytes = text, .length = strlen(text) } } });
 }
 
 /* What follows attempt `position` of a run, most often as it should. */
@@ -313,6 +316,7 @@ static void tell_figures(struct narrator *narrator)
 			"Retry-After: 3\nRetry-After: 30\n", "Retry-Afterwards: 30\nDate: x\n"),
 		    .body = { .bytes = body, .length = strlen(body) },
 		    .body_cut = one_in(narrator, 5),
+		    .redacted = one_in(narrator, 6),
 		    .detail = "" } });
 }
 
@@ -382,8 +386,9 @@ void random_trace_make(struct random_trace *random, uint64_t seed)
 	/* Small seeds beside each other are to make worlds far apart. */
 	struct narrator narrator = { .random = random, .state = (seed + 1) * 0x9e3779b97f4a7c15U };
 	random->trace = (struct trace){ 0 };
-	tell(&narrator,
-	    (struct event){ .kind = EVENT_WORLD, .of = "", .world = { .version = 1, .speed = 1 } });
+	tell(&narrator, (struct event){ .kind = EVENT_WORLD,
+			    .of = "",
+			    .world = { .version = 1, .speed = 1, .secrets = !one_in(&narrator, 6) } });
 	tell_steps(&narrator);
 	tell_services(&narrator);
 	tell_polls(&narrator);

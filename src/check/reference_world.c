@@ -23,11 +23,13 @@ static struct opinion opine(const struct facts *facts, const struct expectation 
 		return opine_growth(facts, expectation);
 	case EXPECT_AGREES:
 		return opine_agrees(facts, expectation);
-	case EXPECT_CONNECTIONS:
 	case EXPECT_ENDS:
+		return opine_ends(facts, expectation);
 	case EXPECT_DISCLOSES:
+		return opine_discloses(facts, expectation);
+	case EXPECT_CONNECTIONS:
 	case EXPECT_HONEST:
-		break;
+		break; /* not written down here so far */
 	}
 	BUG("expectation kind %d", (int)expectation->kind);
 }
