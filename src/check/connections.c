@@ -254,7 +254,8 @@ static void conclude(struct tally *tally)
 	CLEANUP(buf_release) struct buf text = { 0 };
 	buf_add_string(&draft->actual, "up to ");
 	text_add_count(&draft->actual, (struct interval){ tally->most, tally->perhaps });
-	draft_measured(draft, tally->most, tally->perhaps);
+	if (tally->perhaps > 0)
+		draft_measured(draft, tally->most, tally->perhaps);
 	draft->by_absence = true;
 	if (range->high < INT64_MAX)
 		draft_slack(draft, range->high - (too_many ? tally->most : tally->perhaps));
