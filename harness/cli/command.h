@@ -27,6 +27,7 @@ extern const struct command commands[]; /* ends with a NULL name */
 
 int command_run(int argc, char **argv);
 int command_check(int argc, char **argv);
+int command_compare(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_clean(int argc, char **argv);
 int command_reap(int argc, char **argv);

@@ -11,6 +11,7 @@
 const struct command commands[] = {
 	{ "run", "[OPTION]… PATH…", "run scenarios (files or folders) and judge them", command_run },
 	{ "check", "SCENARIO TRACE", "judge a recorded trace again, with no engine", command_check },
+	{ "compare", "OLD NEW", "say what really changed between two sets of runs", command_compare },
 	{ "doctor", "", "look at engine, rights, images and kernel; say how to mend what is wrong",
 	    command_doctor },
 	{ "clean", "[--run ID]", "remove what an earlier run left on the engine", command_clean },
@@ -93,5 +94,5 @@ int main(int argc, char **argv)
 		return status;
 	}
 	return usage_error(
-	    "", "there is no command `%s`; the commands are run, check, doctor and clean", name);
+	    "", "there is no command `%s`; the commands are run, check, compare, doctor and clean", name);
 }

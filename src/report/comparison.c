@@ -1,0 +1,276 @@
+#include "report/comparison.h"
+
+#include "stats/holm.h"
+#include "stats/proportion.h"
+#include "stats/summary.h"
+
+#include <math.h>
+#include <string.h>
+
+const char *const change_names[] = {
+	[CHANGE_WORSE] = "worse",
+	[CHANGE_OTHER] = "other",
+	[CHANGE_BETTER] = "better",
+	[CHANGE_NONE] = "none",
+	[CHANGE_UNKNOWN] = "unknown",
+};
+
+/* While rows are put together. */
+struct row {
+	struct compared compared;
+	int kind;
+	bool can_tell;  /* there is an outcome of these very values that chance would hardly make */
+	double least_p; /* by the numbers of values alone */
+};
+
+struct rows {
+	struct row *items;
+	size_t count;
+};
+
+/* Longer, larger, more often: is that worse? */
+static bool more_is_worse(int kind)
+{
+	if (kind < 0)
+		return false;
+	switch ((enum expectation_kind)kind) {
+	case EXPECT_REACH:
+	case EXPECT_NEVER:
+	case EXPECT_ALWAYS:
+	case EXPECT_RESPOND:
+	case EXPECT_MEMORY:
+	case EXPECT_DESCRIPTORS:
+	case EXPECT_CONNECTIONS:
+	case EXPECT_ENDS:
+	case EXPECT_DISCLOSES:
+	case EXPECT_HONEST:
+		return true;
+	case EXPECT_SEQUENCE:
+	case EXPECT_BACKOFF:
+	case EXPECT_MATCHES:
+	case EXPECT_AGREES:
+		return false;
+	}
+	return false;
+}
+
+static double median_of(const double *values, size_t count)
+{
+	double *copy OWNED = xmalloc((count + 1) * sizeof(*copy));
+	memcpy(copy, values, count * sizeof(*copy));
+	return summarise(copy, count).median;
+}
+
+static void add_figure(
+    struct rows *rows, const char *scenario, const struct recorded_figure *a, const struct recorded_figure *b)
+{
+	struct row *row = array_push(rows->items, rows->count);
+	*row = (struct row){
+		.compared = { .scenario = scenario,
+		    .id = a->id,
+		    .unit = a->unit,
+		    .old_count = a->count,
+		    .new_count = b->count,
+		    .old_middle = median_of(a->values, a->count),
+		    .new_middle = median_of(b->values, b->count),
+		    .p = mann_whitney(a->values, a->count, b->values, b->count).p,
+		    .shift = hodges_lehmann(a->values, a->count, b->values, b->count) },
+		.kind = a->kind,
+		.can_tell = mann_whitney_least_p(a->values, a->count, b->values, b->count) < 1,
+		.least_p = mann_whitney_least_p_of(a->count, b->count),
+	};
+}
+
+static void add_rate(struct rows *rows, const struct recorded_scenario *a, const struct recorded_scenario *b)
+{
+	size_t a_count = a->passed + a->failed, b_count = b->passed + b->failed;
+	if (a_count == 0 || b_count == 0)
+		return;
+	struct row *row = array_push(rows->items, rows->count);
+	*row = (struct row){
+		.compared = { .scenario = a->name,
+		    .old_count = a_count,
+		    .new_count = b_count,
+		    .old_middle = (double)a->passed / (double)a_count,
+		    .new_middle = (double)b->passed / (double)b_count,
+		    .p = fisher_exact(a->passed, a->failed, b->passed, b->failed) },
+		.kind = -1,
+		.can_tell = a->failed + b->failed > 0 && a->passed + b->passed > 0,
+		.least_p = fisher_exact(a_count, 0, 0, b_count),
+	};
+}
+
+static void add_scenario(
+    struct rows *rows, const struct recorded_scenario *a, const struct recorded_scenario *b)
+{
+	add_rate(rows, a, b);
+	for (size_t i = 0; i < a->figure_count; i++)
+		for (size_t k = 0; k < b->figure_count; k++) {
+			const struct recorded_figure *left = &a->figures[i], *right = &b->figures[k];
+			if (strcmp(left->id, right->id) == 0 && left->unit == right->unit &&
+			    left->kind == right->kind)
+				add_figure(rows, a->name, left, right);
+		}
+}
+
+static const struct recorded_scenario *find(const struct recorded *recorded, const char *name)
+{
+	for (size_t i = 0; i < recorded->scenario_count; i++)
+		if (strcmp(recorded->scenarios[i].name, name) == 0)
+			return &recorded->scenarios[i];
+	return NULL;
+}
+
+/* ---- what it means ---- */
+
+/* The tests that could have come out either way; the others (no violation, on both sides, in every run)
+ * cannot err. */
+static size_t adjust(struct rows *rows)
+{
+	double *p OWNED = xcalloc(rows->count + 1, sizeof(*p));
+	size_t count = 0, at = 0;
+	for (size_t i = 0; i < rows->count; i++)
+		if (rows->items[i].can_tell)
+			p[count++] = rows->items[i].compared.p;
+	holm_adjust(p, count);
+	for (size_t i = 0; i < rows->count; i++)
+		rows->items[i].compared.p = rows->items[i].can_tell ? p[at++] : 1;
+	return count;
+}
+
+static bool is_large(const struct compared *row, double threshold)
+{
+	double moved = fabs(row->new_middle - row->old_middle);
+	return moved > 0 && (!row->id || moved >= threshold * fabs(row->old_middle));
+}
+
+static const char *word_for(const struct compared *row, bool is_more)
+{
+	if (!row->id)
+		return is_more ? "fails less" : "fails more";
+	switch (row->unit) {
+	case UNIT_NS:
+		return is_more ? "slower" : "faster";
+	case UNIT_COUNT:
+	case UNIT_BYTES:
+		return is_more ? "more" : "less";
+	}
+	BUG("unit %d", (int)row->unit);
+}
+
+static void conclude(struct row *row, const struct comparison_limits *limits, size_t family)
+{
+	struct compared *compared = &row->compared;
+	bool is_more = compared->new_middle > compared->old_middle;
+	compared->word = "";
+	if (!(compared->p < limits->alpha)) {
+		bool is_hopeless = row->least_p * (double)(family ? family : 1) >= limits->alpha;
+		compared->change = is_hopeless ? CHANGE_UNKNOWN : CHANGE_NONE;
+		return;
+	}
+	if (!is_large(compared, limits->threshold)) {
+		compared->change = CHANGE_NONE;
+		return;
+	}
+	bool worse_if_more = compared->id && more_is_worse(row->kind), better_if_more = !compared->id;
+	compared->word = worse_if_more || better_if_more ? word_for(compared, is_more) : "changed";
+	compared->change = worse_if_more    ? is_more ? CHANGE_WORSE : CHANGE_BETTER
+			   : better_if_more ? is_more ? CHANGE_BETTER : CHANGE_WORSE
+					    : CHANGE_OTHER;
+}
+
+/* Runs a side with which the clearest difference there can be is below alpha. */
+static size_t runs_that_would_do(size_t family, double alpha)
+{
+	size_t runs = 2;
+	while (mann_whitney_least_p_of(runs, runs) * (double)(family ? family : 1) >= alpha)
+		runs++;
+	return runs;
+}
+
+static double relative(const struct compared *row)
+{
+	double scale = row->id ? fabs(row->old_middle) : 1;
+	double moved = fabs(row->new_middle - row->old_middle);
+	return scale > 0 ? moved / scale : moved > 0 ? INFINITY : 0;
+}
+
+static int worst_first(const void *left, const void *right)
+{
+	const struct compared *a = left, *b = right;
+	if (a->change != b->change)
+		return (a->change > b->change) - (a->change < b->change);
+	if (relative(a) != relative(b) && a->change < CHANGE_NONE)
+		return relative(a) < relative(b) ? 1 : -1;
+	if (a->p != b->p)
+		return a->p > b->p ? 1 : -1;
+	int order = strcmp(a->scenario, b->scenario);
+	return order ? order : strcmp(a->id ? a->id : "", b->id ? b->id : "");
+}
+
+static void fill(struct comparison *comparison, struct rows *rows, const struct comparison_limits *limits)
+{
+	size_t family = adjust(rows), known = 0;
+	comparison->rows = xcalloc(rows->count + 1, sizeof(*comparison->rows));
+	comparison->count = rows->count;
+	for (size_t i = 0; i < rows->count; i++) {
+		conclude(&rows->items[i], limits, family);
+		comparison->rows[i] = rows->items[i].compared;
+		known += comparison->rows[i].change != CHANGE_UNKNOWN;
+	}
+	if (known == 0)
+		comparison->runs_needed = runs_that_would_do(family, limits->alpha);
+	qsort(comparison->rows, comparison->count, sizeof(*comparison->rows), worst_first);
+}
+
+struct comparison *compare(const struct recorded *old_runs, const struct recorded *new_runs,
+    const struct comparison_limits *limits, struct err *err)
+{
+	if (old_runs->speed != new_runs->speed) {
+		err_set(err, ERR_INVALID,
+		    "the old runs were told at speed %g and the new ones at speed %g; only runs of one speed "
+		    "can be "
+		    "compared",
+		    old_runs->speed, new_runs->speed);
+		return NULL;
+	}
+	struct comparison *comparison = xcalloc(1, sizeof(*comparison));
+	struct rows rows = { 0 };
+	for (size_t i = 0; i < old_runs->scenario_count; i++) {
+		const struct recorded_scenario *a = &old_runs->scenarios[i], *b = find(new_runs, a->name);
+		if (b)
+			add_scenario(&rows, a, b);
+		else
+			*array_push(comparison->only_old, comparison->only_old_count) = a->name;
+	}
+	for (size_t i = 0; i < new_runs->scenario_count; i++)
+		if (!find(old_runs, new_runs->scenarios[i].name))
+			*array_push(comparison->only_new, comparison->only_new_count) =
+			    new_runs->scenarios[i].name;
+	if (rows.count > 0) {
+		fill(comparison, &rows, limits);
+		free(rows.items);
+		return comparison;
+	}
+	comparison_free(comparison);
+	err_set(err, ERR_INVALID,
+	    "the two reports have no scenario in common that was judged; there is nothing to compare");
+	return NULL;
+}
+
+void comparison_free(struct comparison *comparison)
+{
+	if (!comparison)
+		return;
+	free(comparison->rows);
+	free(comparison->only_old);
+	free(comparison->only_new);
+	free(comparison);
+}
+
+int comparison_exit_status(const struct comparison *comparison)
+{
+	if (comparison->count && comparison->rows[0].change == CHANGE_WORSE)
+		return 1;
+	return comparison->runs_needed ? 4 : 0;
+}

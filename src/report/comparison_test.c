@@ -1,0 +1,306 @@
+#include "report/comparison.h"
+
+#include "base/random.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct comparison_limits limits = { .alpha = 0.01, .threshold = 0.1 };
+
+/* What a run would have written, as far as a comparison reads it. */
+struct made {
+	struct buf json;
+	size_t results;
+};
+
+static void begin(struct made *made, double speed)
+{
+	buf_addf(&made->json, "{\"falsestart_report\":1,\"speed\":%g,\"results\":[", speed);
+}
+
+static void add(struct made *made, const char *scenario, const char *outcome, const char *kind,
+    const char *unit, int64_t figure)
+{
+	buf_addf(&made->json,
+	    "%s{\"scenario\":\"%s\",\"outcome\":\"%s\",\"speed\":1,\"findings\":[{\"id\":\"%s\",\"kind\":\"%"
+	    "s\","
+	    "\"unit\":\"%s\",\"measured\":{\"low\":%lld,\"high\":%lld}}]}",
+	    made->results++ ? "," : "", scenario, outcome, kind, kind, unit, (long long)figure - 5,
+	    (long long)figure + 5);
+}
+
+static struct recorded *end(struct made *made)
+{
+	struct err err = ERR_INIT;
+	buf_add_string(&made->json, "]}");
+	struct recorded *recorded =
+	    recorded_read(buf_string(&made->json), made->json.length, "made.json", &err);
+	if (!recorded)
+		fail_msg("%s", err.message);
+	buf_release(&made->json);
+	return recorded;
+}
+
+static struct recorded *figures(const char *kind, const char *unit, int64_t base, int64_t step, size_t count)
+{
+	struct made made = { 0 };
+	begin(&made, 1);
+	for (size_t i = 0; i < count; i++)
+		add(&made, "a-race", "pass", kind, unit, base + (int64_t)i * step);
+	return end(&made);
+}
+
+static struct recorded *rates(size_t passed, size_t failed)
+{
+	struct made made = { 0 };
+	begin(&made, 1);
+	for (size_t i = 0; i < passed + failed; i++)
+		add(&made, "a-race", i < passed ? "pass" : i % 2 ? "fail" : "flaky", "sequence", "ns", 100);
+	add(&made, "a-race", "inconclusive", "sequence", "ns", 100);
+	add(&made, "a-race", "retried", "sequence", "ns", 100);
+	return end(&made);
+}
+
+static const struct compared *row_of(const struct comparison *comparison, const char *id)
+{
+	for (size_t i = 0; i < comparison->count; i++) {
+		const char *own = comparison->rows[i].id;
+		if (id ? own && strcmp(own, id) == 0 : !own)
+			return &comparison->rows[i];
+	}
+	fail_msg("no row %s", id ? id : "of the rate");
+	return NULL;
+}
+
+/* Frees both. */
+static void check_change(struct recorded *old_runs, struct recorded *new_runs, const char *id,
+    enum change change, const char *word, int status)
+{
+	struct err err = ERR_INIT;
+	struct comparison *comparison = compare(old_runs, new_runs, &limits, &err);
+	assert_non_null(comparison);
+	const struct compared *row = row_of(comparison, id);
+	assert_string_equal(change_names[row->change], change_names[change]);
+	assert_string_equal(row->word, word);
+	assert_int_equal(comparison_exit_status(comparison), status);
+	comparison_free(comparison);
+	recorded_free(old_runs);
+	recorded_free(new_runs);
+}
+
+static void test_words(void **state)
+{
+	(void)state;
+	check_change(figures("reach", "ns", 2100, 1, 20), figures("reach", "ns", 2900, 1, 20), "reach",
+	    CHANGE_WORSE, "slower", 1);
+	check_change(figures("reach", "ns", 2900, 1, 20), figures("reach", "ns", 2100, 1, 20), "reach",
+	    CHANGE_BETTER, "faster", 0);
+	check_change(figures("memory", "bytes", 2100, 1, 20), figures("memory", "bytes", 2900, 1, 20),
+	    "memory", CHANGE_WORSE, "more", 1);
+	/* Longer gaps are another policy, not a worse one. */
+	check_change(figures("backoff", "ns", 2100, 1, 20), figures("backoff", "ns", 2900, 1, 20), "backoff",
+	    CHANGE_OTHER, "changed", 0);
+	check_change(figures("later-kind", "ns", 2100, 1, 20), figures("later-kind", "ns", 2900, 1, 20),
+	    "later-kind", CHANGE_OTHER, "changed", 0);
+}
+
+/* A difference that is sure and small, and one that is large and could be chance. */
+static void test_no_change(void **state)
+{
+	(void)state;
+	check_change(figures("reach", "ns", 2100, 1, 20), figures("reach", "ns", 2200, 1, 20), "reach",
+	    CHANGE_NONE, "", 0);
+	check_change(figures("reach", "ns", 1000, 900, 10), figures("reach", "ns", 2000, 900, 10), "reach",
+	    CHANGE_NONE, "", 0);
+	check_change(figures("never", "count", 0, 0, 20), figures("never", "count", 0, 0, 20), "never",
+	    CHANGE_NONE, "", 0);
+	/* From nothing to something. */
+	check_change(figures("never", "count", 0, 0, 20), figures("never", "count", 1, 0, 20), "never",
+	    CHANGE_WORSE, "more", 1);
+}
+
+static void test_too_few(void **state)
+{
+	(void)state;
+	check_change(figures("reach", "ns", 1000, 1, 4), figures("reach", "ns", 9000, 1, 4), "reach",
+	    CHANGE_UNKNOWN, "", 4);
+	/* 2 of 252 ways are less than one in a hundred: five a side can tell. */
+	check_change(figures("reach", "ns", 1000, 1, 5), figures("reach", "ns", 9000, 1, 5), "reach",
+	    CHANGE_WORSE, "slower", 1);
+	struct recorded *a = figures("reach", "ns", 1000, 1, 4), *b = figures("reach", "ns", 1000, 1, 4);
+	struct comparison *comparison = compare(a, b, &limits, NULL);
+	assert_int_equal(comparison->runs_needed, 5);
+	comparison_free(comparison);
+	recorded_free(a);
+	recorded_free(b);
+}
+
+static void test_rates(void **state)
+{
+	(void)state;
+	check_change(rates(40, 0), rates(30, 10), NULL, CHANGE_WORSE, "fails more", 1);
+	check_change(rates(30, 10), rates(40, 0), NULL, CHANGE_BETTER, "fails less", 0);
+	check_change(rates(40, 0), rates(39, 1), NULL, CHANGE_NONE, "", 0);
+	check_change(rates(2, 0), rates(0, 2), NULL, CHANGE_UNKNOWN, "", 4);
+	/* What is sure is worse, however few. */
+	check_change(rates(1000, 0), rates(980, 20), NULL, CHANGE_WORSE, "fails more", 1);
+	struct recorded *runs = rates(30, 10);
+	assert_int_equal(runs->scenarios[0].passed, 30);
+	assert_int_equal(runs->scenarios[0].failed, 10);
+	recorded_free(runs);
+}
+
+static void test_worst_first(void **state)
+{
+	(void)state;
+	struct made old_made = { 0 }, new_made = { 0 };
+	begin(&old_made, 1);
+	begin(&new_made, 1);
+	for (int i = 0; i < 20; i++) {
+		add(&old_made, "same", "pass", "reach", "ns", 1000 + i * 10);
+		add(&new_made, "same", "pass", "reach", "ns", 1001 + i * 10);
+		add(&old_made, "better", "pass", "reach", "ns", 5000 + i);
+		add(&new_made, "better", "pass", "reach", "ns", 1000 + i);
+		add(&old_made, "worse", "pass", "reach", "ns", 2100 + i);
+		add(&new_made, "worse", "pass", "reach", "ns", 2900 + i);
+		add(&old_made, "worst", "pass", "reach", "ns", 2100 + i);
+		add(&new_made, "worst", "pass", "reach", "ns", 4900 + i);
+	}
+	add(&old_made, "gone", "pass", "reach", "ns", 1);
+	add(&new_made, "fresh", "pass", "reach", "ns", 1);
+	struct recorded *old_runs = end(&old_made), *new_runs = end(&new_made);
+	struct comparison *comparison = compare(old_runs, new_runs, &limits, NULL);
+	assert_string_equal(comparison->rows[0].scenario, "worst");
+	assert_string_equal(comparison->rows[1].scenario, "worse");
+	assert_string_equal(comparison->rows[2].scenario, "better");
+	assert_string_equal(comparison->only_old[0], "gone");
+	assert_string_equal(comparison->only_new[0], "fresh");
+	assert_true(comparison->rows[1].shift.low <= 800 && comparison->rows[1].shift.high >= 800);
+	struct buf text CLEANUP(buf_release) = { 0 }, json CLEANUP(buf_release) = { 0 };
+	comparison_text(comparison, &limits, &(struct report_text_options){ .width = 90 }, &text);
+	comparison_json(comparison, &limits, &json);
+	comparison_free(comparison);
+	recorded_free(old_runs);
+	recorded_free(new_runs);
+	assert_string_equal(buf_string(&text),
+	    "  worst / reach                          2.11us -> 4.91us  +133 %  p < 0.001  slower\n"
+	    "  worse / reach                          2.11us -> 2.91us   +38 %  p < 0.001  slower\n"
+	    "  better / reach                         5.01us -> 1.01us   -80 %  p < 0.001  faster\n"
+	    "  only in the old runs: gone\n"
+	    "  only in the new runs: fresh\n"
+	    "\n"
+	    "2 worse, 1 better, 0 changed, 5 not (p < 0.01 after Holm, by at least 10 %)\n");
+	assert_non_null(strstr(buf_string(&json), "\"change\": \"worse\""));
+	assert_non_null(strstr(buf_string(&json), "\"exit_status\": 1"));
+}
+
+static void refuse(const char *text, const char *why)
+{
+	struct err err = ERR_INIT;
+	assert_null(recorded_read(text, strlen(text), "old.json", &err));
+	if (!strstr(err.message, why))
+		fail_msg("`%s` does not say `%s`", err.message, why);
+}
+
+static void test_refused(void **state)
+{
+	(void)state;
+	refuse("{", "no JSON");
+	refuse("{}", "no report");
+	refuse("[1]", "no report");
+	refuse("{\"falsestart_report\":2,\"speed\":1,\"results\":[]}", "version 2");
+	refuse("{\"falsestart_report\":1,\"speed\":1,\"results\":[{}]}", "result 1");
+	refuse("{\"falsestart_report\":1,\"speed\":1,\"results\":[{\"scenario\":\"a\",\"outcome\":\"pass\","
+	       "\"speed\":20,\"findings\":[]}]}",
+	    "`speed`");
+	refuse("{\"falsestart_report\":1,\"speed\":1,\"results\":[{\"scenario\":\"a\",\"outcome\":\"pass\","
+	       "\"speed\":1,\"findings\":[{\"id\":\"b\",\"measured\":{\"low\":2,\"high\":1},\"unit\":\"ns\"}]"
+	       "}]}",
+	    "`measured`");
+}
+
+static void test_cannot_be_compared(void **state)
+{
+	(void)state;
+	struct made slow = { 0 }, fast = { 0 }, other = { 0 };
+	begin(&slow, 1);
+	begin(&fast, 20);
+	begin(&other, 1);
+	add(&slow, "a", "pass", "reach", "ns", 1);
+	add(&other, "b", "pass", "reach", "ns", 1);
+	struct recorded *a = end(&slow), *b = end(&fast), *c = end(&other);
+	struct err err = ERR_INIT;
+	assert_null(compare(a, b, &limits, &err));
+	assert_non_null(strstr(err.message, "at speed 1 and the new ones at speed 20"));
+	err = (struct err)ERR_INIT;
+	assert_null(compare(a, c, &limits, &err));
+	assert_non_null(strstr(err.message, "nothing to compare"));
+	recorded_free(a);
+	recorded_free(b);
+	recorded_free(c);
+}
+
+/* Where nothing changed, a comparison of twenty figures is worse no more often than alpha says; where one
+ * did, it is found. */
+static void test_false_alarms(void **state)
+{
+	(void)state;
+	enum { TRIALS = 300, FIGURES = 20, RUNS = 12 };
+	struct random_stream stream = random_stream(99, (const char *const[]){ "alarms", NULL });
+	const struct comparison_limits loose = { .alpha = 0.05, .threshold = 0 };
+	size_t alarms = 0, found = 0;
+	for (size_t trial = 0; trial < TRIALS; trial++) {
+		struct made old_made = { 0 }, new_made = { 0 };
+		begin(&old_made, 1);
+		begin(&new_made, 1);
+		for (int figure = 0; figure < FIGURES; figure++) {
+			char name[16];
+			snprintf(name, sizeof(name), "s%d", figure);
+			for (int i = 0; i < RUNS; i++) {
+				add(&old_made, name, "pass", "reach", "ns",
+				    1000000 + random_up_to(&stream, 1000000));
+				add(&new_made, name, "pass", "reach", "ns",
+				    (figure == 0 ? 2000000 : 1000000) + random_up_to(&stream, 1000000));
+			}
+		}
+		struct recorded *old_runs = end(&old_made), *new_runs = end(&new_made);
+		struct comparison *comparison = compare(old_runs, new_runs, &loose, NULL);
+		bool alarm = false;
+		for (size_t i = 0; i < comparison->count; i++) {
+			const struct compared *row = &comparison->rows[i];
+			if (row->change >= CHANGE_NONE)
+				continue;
+			if (strcmp(row->scenario, "s0") == 0)
+				found++;
+			else
+				alarm = true;
+		}
+		alarms += alarm;
+		comparison_free(comparison);
+		recorded_free(old_runs);
+		recorded_free(new_runs);
+	}
+	assert_int_equal(found, TRIALS);
+	assert_in_range(alarms, 1, 30); /* 15 are expected; 30 would be 4 standard deviations more */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_no_change),
+		cmocka_unit_test(test_too_few),
+		cmocka_unit_test(test_rates),
+		cmocka_unit_test(test_worst_first),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_cannot_be_compared),
+		cmocka_unit_test(test_false_alarms),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

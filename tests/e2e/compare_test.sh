@@ -1,0 +1,78 @@
+#!/bin/sh
+# Two reports, figure by figure; no engine. Reports are made from one that is committed.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+sample=$sources/fixtures/reports/six-pass/report.json
+
+# many FILE TIMES FACTOR: the results of the sample so many times, figures in time longer by FACTOR and a little each.
+many() {
+	jq --argjson times "$2" --argjson factor "$3" '
+		.results = [range($times) as $i | .results[] | .findings |= map(
+			if .measured and .unit == "ns"
+			then .measured |= map_values(. * $factor + $i * 1000 | floor) else . end)]' "$sample" >"$1"
+}
+mkdir "$work/old"
+many "$work/old/report.json" 12 1
+many "$work/same.json" 12 1.02
+many "$work/slower.json" 12 1.4
+many "$work/few.json" 3 1.4
+
+topic "nothing changed"
+run 20 compare "$work/old" "$work/old"
+expect_status 0
+expect_text "$out" '0 worse, 0 better, 0 changed'
+run 20 compare "$work/old" "$work/same.json"
+expect_status 0
+
+topic "slower"
+run 20 compare --json "$work/figures.json" "$work/old/report.json" "$work/slower.json"
+expect_status 1
+expect_text "$out" '+40 %'
+expect_text "$out" 'slower'
+expect [ "$(jq -r '.figures[0].change' "$work/figures.json")" = worse ]
+expect [ "$(jq .exit_status "$work/figures.json")" = 1 ]
+expect [ "$(jq '.figures[0].shift | .low <= .estimate and .estimate <= .high' "$work/figures.json")" = true ]
+
+topic "the same is no matter where half as much again is allowed"
+run 20 compare --threshold 50% "$work/old" "$work/slower.json"
+expect_status 0
+run 20 compare "$work/slower.json" "$work/old"
+expect_status 0
+expect_text "$out" 'faster'
+
+topic "too few"
+run 20 compare "$work/few.json" "$work/few.json"
+expect_status 4
+expect_text "$out" 'too few runs to tell anything'
+expect_text "$out" '--repeat'
+
+# wrong TEXT ARGUMENTS…
+wrong() {
+	text=$1
+	shift
+	run 20 compare "$@"
+	expect_status 2
+	expect_text "$err" "$text"
+	expect [ ! -s "$out" ]
+}
+topic "usage"
+wrong 'takes two reports' "$work/old"
+wrong '--alpha takes a number' --alpha 0 "$work/old" "$work/old"
+wrong '--alpha takes a number' --alpha 5% "$work/old" "$work/old"
+wrong '--threshold takes a number' --threshold -1 "$work/old" "$work/old"
+wrong '--threshold takes a number' --threshold much "$work/old" "$work/old"
+wrong 'cannot read' "$work/old" "$work/nowhere"
+wrong 'cannot read' "$work/old" "$work"
+wrong 'no JSON' "$work/old" "$sources/README.md"
+jq '.speed *= 2 | .results[].speed *= 2' "$sample" >"$work/fast.json"
+wrong 'only runs of one speed' "$work/old" "$work/fast.json"
+jq '.results[].scenario = "another"' "$sample" >"$work/other.json"
+wrong 'nothing to compare' "$work/old" "$work/other.json"
+jq 'del(.results[0].outcome)' "$sample" >"$work/before.json"
+wrong 'result 1: `scenario`, `outcome`' "$work/old" "$work/before.json"
+
+topic "help"
+run 20 compare --help
+expect_status 0
+expect [ "$(wc -l <"$out")" -le 24 ]
+finish
