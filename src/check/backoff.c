@@ -187,7 +187,7 @@ static void judge_open_gap(struct judging *judging, const struct run *run)
 	int64_t delay = expected > 0 ? expected : schedule_gap(judging->rule, position);
 	int64_t due = schedule_range(judging->rule, delay).high;
 	int64_t tolerance = tolerance_of(delay, judging->rule->tolerance, judging->rule->floor_ns);
-	int64_t lateness = lateness_within(judging->index->lateness, ended.low, until_ns);
+	int64_t lateness = lateness_within(judging->index->lateness, ended.low, latest_ns);
 	int64_t limit = saturating_add(due, tolerance + lateness);
 	CLEANUP(buf_release) struct buf text = { 0 };
 	text_add_interval(&text, waited, TEXT_ALONE);

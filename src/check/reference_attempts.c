@@ -262,7 +262,7 @@ static void judge_silence(struct backoff_opinion *of, const struct event *last, 
 		latest_ns = disturbed->from_ns;
 	enum promise promise = promised(of->rule, run, position, &due_ns);
 	int64_t patience_ns = due_ns + tolerance_for(due_ns, of->rule->tolerance, of->rule->floor_ns) +
-			      host_was_late(of->facts, ended.low, until_ns);
+			      host_was_late(of->facts, ended.low, latest_ns);
 	const int64_t ends[] = { ended.low, ended.high }, untils[] = { until_ns, latest_ns };
 	size_t overdue = 0;
 	for (size_t i = 0; i < 4; i++)

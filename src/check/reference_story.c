@@ -429,6 +429,19 @@ static void settle_attempt(
 	attempt->attempt.ended_after_ns = 0;
 }
 
+/* Nothing overtakes another thing that happens to the same service: one dies only once. */
+static bool overlaps(const struct random_trace *random, size_t number)
+{
+	const struct event *event = &random->events[number];
+	for (size_t i = 0; i < random->trace.event_count; i++) {
+		const struct event *other = &random->events[i];
+		if (i != number && other->kind == EVENT_SERVICE && strcmp(other->of, event->of) == 0 &&
+		    other->from_ns <= event->to_ns && event->from_ns <= other->to_ns)
+			return true;
+	}
+	return false;
+}
+
 void random_trace_settle(const struct random_trace *random, uint64_t seed, struct random_trace *ret_world)
 {
 	struct narrator narrator = { .random = ret_world, .state = (seed + 1) * 0x9e3779b97f4a7c15U };
@@ -444,7 +457,7 @@ void random_trace_settle(const struct random_trace *random, uint64_t seed, struc
 		switch (event->kind) {
 		case EVENT_SERVICE:
 			/* What happens to the client disturbs its attempts, wherever in its interval. */
-			if (strcmp(event->of, "gateway") == 0)
+			if (strcmp(event->of, "gateway") == 0 || overlaps(random, i))
 				break;
 			/* fall through */
 		case EVENT_STEP:
