@@ -88,6 +88,9 @@ static int refuse_shared_ports(const struct session *session, struct err *err)
 
 /* ---- rounds ---- */
 
+/* Worlds of a round that ends when one of them has failed: those beside it are made for nothing. */
+enum { UNTIL_FAIL_ROUND = 4 };
+
 /* Takes the next worlds; false: there are none, or no more are wanted. */
 static bool begin_round(struct session *session)
 {
@@ -95,8 +98,8 @@ static bool begin_round(struct session *session)
 		return false;
 	size_t left = session->worlds.count - session->next;
 	session->round_first = session->next;
-	session->round_count =
-	    session->options.until_fail && left > session->options.jobs ? session->options.jobs : left;
+	size_t most = session->options.jobs ? session->options.jobs : UNTIL_FAIL_ROUND;
+	session->round_count = session->options.until_fail && left > most ? most : left;
 	session->next += session->round_count;
 	return session->round_count > 0;
 }

@@ -36,7 +36,7 @@ static void print_help(void)
 	    "  -s, --speed N      tell the story N times faster (durations marked `real` are kept)\n"
 	    "  -f, --filter TEXT  only scenarios whose name contains TEXT; -t, --tag TAG only those with "
 	    "this tag\n"
-	    "  -j, --jobs N       at most N worlds at a time (default 12)\n"
+	    "  -j, --jobs N       at most N worlds at a time (default: 12, fewer at high speed)\n"
 	    "      --seed N       draw every `jitter:` from this seed (default: a fresh one, which is told)\n"
 	    "      --repeat N     run every scenario N times: k of N, and how its figures spread\n"
 	    "      --until fail   stop after the first world that failed, or after --repeat (default 1000)\n"
@@ -192,7 +192,7 @@ int run_options_parse(struct run_options *options, int argc, char **argv, int *r
 		{ NULL, 0, NULL, 0 },
 	};
 	*options =
-	    (struct run_options){ .filter = { .speed = 1 }, .report = "reports", .jobs = JOBS_DEFAULT };
+	    (struct run_options){ .filter = { .speed = 1 }, .report = "reports" };
 	*ret_status = EXIT_USAGE;
 	for (int option; (option = getopt_long(argc, argv, "s:f:t:j:vqh", long_options, NULL)) != -1;) {
 		if (option == 'h') {

@@ -11,7 +11,7 @@
 struct run_options {
 	struct selection_filter filter;
 	int64_t seed; /* from 1; 0: one is to be drawn */
-	size_t jobs;
+	size_t jobs; /* 0: the runner chooses */
 	int repeat;      /* every scenario so many times, from 1 */
 	int retries;     /* a world that did not pass is tried again at most so often */
 	bool until_fail; /* stop after the first world that failed; `repeat` is the limit */
@@ -25,7 +25,7 @@ struct run_options {
 };
 /* Worlds mostly wait; what they cost is the engine's work at their beginning and end, which it does a few at
  * a time. */
-enum { JOBS_DEFAULT = 12, JOBS_MAX = 64 };
+enum { JOBS_MAX = 64 };
 enum { REPEAT_MAX = 10000, REPEAT_UNTIL = 1000, RETRIES_MAX = 100 };
 
 /* 0; or -1 when the program is to end with *ret_status (--help, or a usage error, which was said). */

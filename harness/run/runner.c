@@ -232,6 +232,22 @@ static void events_ended(void *owner, const struct err *err)
 
 /* ---- the beginning: clock, images, events ---- */
 
+/* A world mostly waits, and then as many as there are cost little. But the faster its story is told, the more
+ * containers are made and started a second, and whoever does not get a processor in time cannot be judged:
+ * measured at speed 20 on 2 processors, 6 worlds side by side gave 1.7 inconclusive ones and took 33 s, 3
+ * gave 0.3 and took 23 s. */
+enum { JOBS_DEFAULT = 12, PROCESSOR_SHARE = 30 };
+
+static size_t jobs_that_fit(const struct runner *runner, const json_t *info)
+{
+	json_int_t processors = json_integer_value(json_object_get(info, "NCPU"));
+	double speed = runner->config.plans[0]->speed;
+	double fit = (double)(processors > 0 ? processors : 1) * PROCESSOR_SHARE / (speed > 1 ? speed : 1);
+	double least = (double)processors + 1;
+	fit = fit < least ? least : fit;
+	return fit < JOBS_DEFAULT ? (size_t)fit : JOBS_DEFAULT;
+}
+
 static void begin_worlds(struct runner *runner)
 {
 	struct err failure = ERR_INIT;
@@ -293,6 +309,8 @@ static void informed(void *owner, json_t *reply, const struct err *err)
 		fail(runner, err);
 		return;
 	}
+	if (runner->config.jobs == 0)
+		runner->config.jobs = jobs_that_fit(runner, reply);
 	struct images_config images = {
 		.engine = runner->config.engine,
 		.plans = runner->config.plans,
