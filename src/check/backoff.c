@@ -132,7 +132,8 @@ static void judge_gap(struct judging *judging, struct gap *gap, size_t next_numb
 	evidence_add(&draft->evidence, next_number);
 	if (schedule_has_jitter(judging->rule))
 		*array_push(judging->draws, judging->draw_count) = (struct draw){
-			.gap = { saturating_subtract(gap->actual.low, gap->lateness), gap->actual.high },
+			.gap = gap->actual,
+			.lateness = gap->lateness,
 			.delay = gap->expected,
 		};
 	judging->drawn_ns = attempt_began(gap->next);

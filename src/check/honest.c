@@ -4,8 +4,9 @@
  * Polls of either are told apart into stretches of yes (health) and of no (work). For certain a stretch lasts
  * from the answer to its first poll to the sending of its last; a poll that hung was a no from its sending to
  * its end. At most it reaches from the sending of the poll before it to the answer to the one behind it.
- * Where no poll was sent for too long, anything may have been. Where a stretch of yes and one of no lie over
- * each other, health lied: for so long for certain, and for so long at most.
+ * Where no poll was sent for too long, anything may have been, unless the service did not run. Where a
+ * stretch of yes and one of no lie over each other, health lied: for so long for certain, and for so long at
+ * most.
  */
 #include "check/judge.h"
 #include "check/observation.h"
@@ -55,18 +56,37 @@ static struct stretch *add_stretch(struct stretches *stretches, struct interval 
 	return stretch;
 }
 
-/* No poll was sent between the two, for longer than the period and a late host explain. */
+/* No poll was sent between the two, for longer than the period and a late host explain. Nobody is polled who
+ * does not run: that is no hole, and neither says yes nor works. */
 static bool is_hole(const struct index *index, const struct watch *watch, int64_t from_ns, int64_t to_ns)
 {
-	int64_t usual = HOLE_PERIODS * watch->every_ns;
-	return to_ns - from_ns > usual &&
-	       to_ns - from_ns > usual + lateness_within(index->lateness, from_ns, to_ns);
+	int64_t usual = HOLE_PERIODS * watch->every_ns, since_ns, until_ns;
+	if (to_ns - from_ns <= usual ||
+	    to_ns - from_ns <= usual + lateness_within(index->lateness, from_ns, to_ns))
+		return false;
+	return !index_is_down(index, watch->service, from_ns + usual, &since_ns, &until_ns) ||
+	       saturating_add(until_ns, usual) < to_ns;
 }
 
 static void close_stretches(struct stretches *stretches, size_t from, int64_t possible_ns)
 {
 	for (size_t i = from; i < stretches->count; i++)
 		stretches->items[i].possible.high = possible_ns;
+}
+
+/* What was so at the last poll, of a service that has ended since: health has said its last yes, and work
+ * does not work any more. */
+static void end_with_service(const struct index *index, const struct watch *watch, bool is_health,
+    int64_t polled_ns, struct stretches *stretches, size_t group)
+{
+	int64_t since_ns, until_ns, usual = HOLE_PERIODS * watch->every_ns;
+	if (!index_is_down(index, watch->service, polled_ns + usual, &since_ns, &until_ns) ||
+	    until_ns < INT64_MAX)
+		return;
+	if (is_health)
+		close_stretches(stretches, group, since_ns > polled_ns ? since_ns : polled_ns);
+	else
+		stretches->items[stretches->count - 1].sure.high = index->end_ns;
 }
 
 static void find_stretches(const struct index *index, int watch_number, struct question question,
@@ -108,7 +128,9 @@ static void find_stretches(const struct index *index, int watch_number, struct q
 		sent_ns = event->from_ns;
 		answered_ns = event->to_ns;
 	}
-	if (!current && series->count > 0 && is_hole(index, watch, answered_ns, window->until_ns))
+	if (current)
+		end_with_service(index, watch, question.says != NULL, answered_ns, &stretches, group);
+	else if (series->count > 0 && is_hole(index, watch, answered_ns, window->until_ns))
 		add_stretch(&stretches, nothing, sent_ns);
 	*ret_stretches = stretches;
 }

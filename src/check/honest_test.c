@@ -184,6 +184,41 @@ static void test_holes(void **state)
 	    "tell");
 }
 
+/* Who does not run is not polled: no hole. */
+static void test_ended_service(void **state)
+{
+	(void)state;
+	for (int ends = 0; ends < 2; ends++) {
+		struct story story = story_begin();
+		service_event(&story, 1 * S, 1 * S, "gateway", "started");
+		samples(&story, 1 * S, 5 * S, "healthy");
+		works(&story, 1 * S, 5 * S, 200);
+		if (ends)
+			service_event(&story, 5 * S, 5 * S, "gateway", "stopped");
+		end(&story, 10 * S, "completed");
+		expect_verdict(&story, HONEST, ends ? VERDICT_PASS : VERDICT_INCONCLUSIVE,
+		    ends ? ""
+			 : "the longest lie lasted 0s to 5.05s, and the limit is inside: polls of ready and "
+			   "work "
+			   "do not tell");
+	}
+	/* Started again, and polled again; then not polled, although it runs. */
+	for (int hole = 0; hole < 2; hole++) {
+		struct story story = story_begin();
+		samples(&story, 1 * S, 10 * S, "healthy");
+		works(&story, 1 * S, 5 * S, 200);
+		service_event(&story, 5 * S, 5 * S, "gateway", "exited");
+		service_event(&story, 8 * S, 8 * S, "gateway", "restarted");
+		works(&story, hole ? 9500 * MS : 8100 * MS, 10 * S, 200);
+		end(&story, 10 * S, "completed");
+		expect_verdict(&story, HONEST, hole ? VERDICT_INCONCLUSIVE : VERDICT_PASS,
+		    hole ? "the longest lie lasted 0s to 4.55s, and the limit is inside: polls of ready and "
+			   "work do "
+			   "not tell"
+			 : "");
+	}
+}
+
 static void test_window(void **state)
 {
 	(void)state;
@@ -230,6 +265,7 @@ int main(void)
 		cmocka_unit_test(test_health_follows),
 		cmocka_unit_test(test_lateness),
 		cmocka_unit_test(test_holes),
+		cmocka_unit_test(test_ended_service),
 		cmocka_unit_test(test_window),
 		cmocka_unit_test(test_vacuous),
 	};

@@ -261,6 +261,35 @@ const struct event *index_death(const struct index *index, size_t service, int64
 	return death;
 }
 
+bool index_is_down(
+    const struct index *index, size_t service, int64_t at_ns, int64_t *ret_since_ns, int64_t *ret_until_ns)
+{
+	static const char *const ends[] = { "exited", "stopped", "killed", "oom-killed" };
+	const struct series *series = &index->services[service];
+	bool is_down = false;
+	int64_t since_ns = 0, until_ns = INT64_MAX;
+	for (size_t i = 0; i < series->count; i++) {
+		const struct event *event = series_event(index, series, i);
+		bool starts = is_event(event, "started") || is_event(event, "restarted");
+		bool has_ended = false;
+		for (size_t n = 0; n < ARRAY_LENGTH(ends); n++)
+			has_ended = has_ended || is_event(event, ends[n]);
+		if (event->from_ns > at_ns && starts) {
+			until_ns = event->from_ns;
+			break;
+		}
+		if (event->from_ns > at_ns || (!starts && !has_ended))
+			continue;
+		is_down = has_ended;
+		since_ns = event->to_ns;
+	}
+	if (is_down) {
+		*ret_since_ns = since_ns;
+		*ret_until_ns = until_ns;
+	}
+	return is_down;
+}
+
 static bool has_start_left(const struct index *index, size_t service)
 {
 	for (size_t i = 0; i < index->plan->step_count; i++) {

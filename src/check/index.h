@@ -62,6 +62,10 @@ const struct event *index_trouble_before(const struct index *index, int64_t ns);
 /* The last time the service ended with nobody asking for it, up to the moment; NULL if it did not, or runs
  * again. */
 const struct event *index_death(const struct index *index, size_t service, int64_t until_ns);
+/* Had the service ended by then, whoever asked for it? Then since when, and when it was started again
+ * (INT64_MAX: never). */
+bool index_is_down(
+    const struct index *index, size_t service, int64_t at_ns, int64_t *ret_since_ns, int64_t *ret_until_ns);
 /* Is that the service's last word: no restart policy, and no step left that would start it? */
 bool index_is_dead_for_good(const struct index *index, size_t service);
 /* Of an attempts watch: how many connections worked as attempt `i` of the series began, or were left by the

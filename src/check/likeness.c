@@ -14,7 +14,8 @@ static double error_of(const struct draw *draws, size_t count, double share, boo
 		double expected = share * (double)draws[i].delay;
 		double above = expected - (double)draws[i].gap.low;
 		double below = (double)draws[i].gap.high - expected;
-		double error = farthest ? fmax(fabs(above), fabs(below)) : fmax(-above, -below);
+		double error = farthest ? fmax(fabs(above), fabs(below))
+					: fmax(-above - (double)draws[i].lateness, -below);
 		worst = fmax(worst, error);
 	}
 	return worst;
