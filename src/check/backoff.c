@@ -202,7 +202,7 @@ static void judge_open_gap(struct judging *judging, const struct run *run)
 		    buf_string(&text));
 		return;
 	}
-	if (expected > 0 && waited.high > limit)
+	if (expected > 0 && waited.high > saturating_add(due, tolerance))
 		draft_inconclusive(draft,
 		    "no attempt came after attempt %d: how long there was time for one is not known well "
 		    "enough to say whether it was due",

@@ -261,23 +261,24 @@ static void judge_silence(struct backoff_opinion *of, const struct event *last, 
 	if (disturbed && disturbed->from_ns < latest_ns)
 		latest_ns = disturbed->from_ns;
 	enum promise promise = promised(of->rule, run, position, &due_ns);
-	int64_t patience_ns = due_ns + tolerance_for(due_ns, of->rule->tolerance, of->rule->floor_ns) +
-			      host_was_late(of->facts, ended.low, latest_ns);
+	int64_t limit_ns = due_ns + tolerance_for(due_ns, of->rule->tolerance, of->rule->floor_ns);
+	int64_t lateness_ns = host_was_late(of->facts, ended.low, latest_ns);
 	const int64_t ends[] = { ended.low, ended.high }, untils[] = { until_ns, latest_ns };
-	size_t overdue = 0;
+	struct worlds worlds = { 0 };
 	for (size_t i = 0; i < 4; i++)
-		overdue += untils[i / 2] - ends[i % 2] > patience_ns;
+		world_add(&worlds, untils[i / 2] - ends[i % 2], limit_ns, lateness_ns);
 	switch (promise) {
 	case PROMISE_NOTHING:
 		return;
 	case PROMISE_NO_ATTEMPT:
 		/* That nothing follows is known after as long as it would have taken. */
-		of->is_open = of->is_open || overdue < 4;
+		of->is_open = of->is_open || worlds.within + worlds.between > 0;
 		return;
 	case PROMISE_GAP:
-		if (overdue == 4)
-			fail_gap(of, ended.high + patience_ns);
-		else if (overdue > 0 || (run == 1 && position == (size_t)of->rule->attempts))
+		if (worlds_verdict(&worlds) == VERDICT_FAIL)
+			fail_gap(of, ended.high + limit_ns + lateness_ns);
+		else if (worlds.beyond + worlds.between > 0 ||
+			 (run == 1 && position == (size_t)of->rule->attempts))
 			of->is_open = true;
 		return;
 	}
