@@ -69,9 +69,6 @@ static uint32_t execute(const struct seen *seen)
 		case BPF_LDX | BPF_B | BPF_MSH:
 			x = (seen->bytes[k] & 15u) * 4;
 			break;
-		case BPF_LDX | BPF_IMM:
-			x = k;
-			break;
 		case BPF_LDX | BPF_MEM:
 			x = memory[k];
 			break;
@@ -86,6 +83,9 @@ static uint32_t execute(const struct seen *seen)
 			break;
 		case BPF_ALU | BPF_ADD | BPF_X:
 			a += x;
+			break;
+		case BPF_ALU | BPF_ADD | BPF_K:
+			a += k;
 			break;
 		case BPF_MISC | BPF_TAX:
 			x = a;
@@ -195,10 +195,61 @@ static void test_incoming_arp(void **state)
 	assert_int_equal(execute(&seen), 0);
 }
 
+static void set_ports_at(struct seen *seen, size_t segment, uint32_t word)
+{
+	for (size_t i = 0; i < 4; i++)
+		seen->bytes[segment + i] = (uint8_t)(word >> (24 - 8 * i));
+}
+
 static void set_ports(struct seen *seen, uint32_t word)
 {
-	for (int i = 0; i < 4; i++)
-		seen->bytes[20 + i] = (uint8_t)(word >> (24 - 8 * i));
+	set_ports_at(seen, 20, word);
+}
+
+/* The same segment behind another network header, of `length` bytes. */
+static struct seen behind(const struct seen *plain, uint32_t protocol, uint32_t length)
+{
+	struct seen seen = *plain;
+	memset(seen.bytes, 0, length);
+	memcpy(seen.bytes + length, plain->bytes + 20, plain->length - 20);
+	seen.length = plain->length - 20 + length;
+	seen.protocol = protocol;
+	if (protocol == ETH_P_IPV6) {
+		seen.bytes[0] = 0x60;
+		seen.bytes[6] = 6;
+	} else {
+		memcpy(seen.bytes, plain->bytes, 20);
+		seen.bytes[0] = (uint8_t)(0x40 | length / 4);
+	}
+	return seen;
+}
+
+/* Wherever the segment begins, its flags, its length and its ports are found. */
+static void test_every_header(void **state)
+{
+	(void)state;
+	static const uint32_t words[] = { 0x12345678 };
+	static const struct {
+		uint32_t protocol, length;
+	} headers[] = { { ETH_P_IP, 20 }, { ETH_P_IP, 24 }, { ETH_P_IP, 60 }, { ETH_P_IPV6, 40 } };
+	filter_build(code, SNAP, words, 1);
+	struct seen plain = load("payload");
+	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+		uint32_t segment = headers[i].length;
+		struct seen seen = behind(&plain, headers[i].protocol, segment);
+		set_ports_at(&seen, segment, words[0] + 1);
+		assert_int_equal(execute(&seen), SNAP);
+		set_ports_at(&seen, segment, words[0]);
+		assert_int_equal(execute(&seen), 0);
+		seen.bytes[segment + 13] |= 1; /* FIN */
+		assert_int_equal(execute(&seen), SNAP);
+		seen.bytes[segment + 13] &= (uint8_t)~1;
+		set_ports_at(&seen, segment, words[0] + 1);
+		seen.length = segment + (uint32_t)(seen.bytes[segment + 12] >> 4) * 4;
+		assert_int_equal(execute(&seen), 0);
+		seen.length++;
+		assert_int_equal(execute(&seen), SNAP);
+	}
 }
 
 /* Exactly the listed pairs of ports are dropped, however many there are, and every list fits. */
@@ -235,6 +286,7 @@ int main(void)
 		cmocka_unit_test(test_acknowledgements_are_dropped),
 		cmocka_unit_test(test_loopback_once),
 		cmocka_unit_test(test_incoming_arp),
+		cmocka_unit_test(test_every_header),
 		cmocka_unit_test(test_lists),
 	};
 	return cmocka_run_group_tests_name("filter", tests, NULL, NULL);
