@@ -186,7 +186,7 @@ static const struct verb {
 	{ "reach", "a reach expectation", EXPECT_REACH, read_reach, read_duration_claim,
 	    OF_HTTP | OF_ATTEMPTS | OF_LOG, "an http watch, an attempts watch or a log",
 	    { { .key = "within", .read = read_within }, { .key = "after", .read = read_after },
-		{ .key = "until", .read = read_until } } },
+		{ .key = "until", .unsupported = "`within` says how long it may take" } } },
 	{ "sequence", "a sequence expectation", EXPECT_SEQUENCE, read_sequence, NULL, OF_HTTP,
 	    "an http watch",
 	    { { .key = "ignore", .read = read_texts, AT(ignore) },
