@@ -6,7 +6,7 @@
  *	E = min over c of max over i of |g[i] - c d[i]|
  *
  * If every g[i] was drawn on its own, uniformly from a range W d[i] wide, then E is at most e with a chance
- *of no more than
+ * of no more than
  *
  *	sum over i of  product over j != i of  min(1, 2 e / (W d[j]))
  *

@@ -2,14 +2,14 @@
  * fields: reading maps of known keys into structs, by table.
  *
  *	static const struct field fields[] = {
- *		{ "to", read_endpoint, offsetof(struct watch, to_port), .needed = "the service and port it
- *dials" }, { "begins", read_pattern, offsetof(struct watch, begins) },
+ *		{ "to", read_endpoint, offsetof(struct watch, to_port), .needed = "whom it dials" },
+ *		{ "begins", read_pattern, offsetof(struct watch, begins) },
  *	};
  *	fields_read(reader, node, "an attempts watch", fields, ARRAY_LENGTH(fields), watch, err);
  *
  * A key that is not in the table is an error that names the nearest one that is. Each value is read by its
- *field's function into the struct at `offset`; keys are read in the order of the table, so that a later one
- *may rely on an earlier one.
+ * field's function into the struct at `offset`; keys are read in the order of the table, so that a later one
+ * may rely on an earlier one.
  */
 #ifndef PLAN_FIELDS_H
 #define PLAN_FIELDS_H

@@ -8,8 +8,8 @@
  *	$$                   a dollar sign
  *
  * Default, message and other may hold further ${…}. Unlike compose, which warns and goes on with nothing, a
- *variable that is not set and has no default is an error: a harness has no place for a warning that nobody
- *reads.
+ * variable that is not set and has no default is an error: a harness has no place for a warning that nobody
+ * reads.
  */
 #ifndef PLAN_INTERPOLATE_H
 #define PLAN_INTERPOLATE_H

@@ -6,7 +6,7 @@
  *	nearest_found(&nearest);             // "matches", or NULL when none is near enough
  *
  * Near is counted in slips of the finger: a letter missing, added, changed, or two swapped; letter case
- *counts nothing. A third of the word may be wrong. Words are borrowed.
+ * counts nothing. A third of the word may be wrong. Words are borrowed.
  */
 #ifndef PLAN_NEAREST_H
 #define PLAN_NEAREST_H
