@@ -277,7 +277,8 @@ static void conclude(struct agreement *agreement)
 	if (agreement->judged == 0)
 		buf_add_string(&draft->actual, "no line with a gap after it");
 	if (agreement->wrong > BLAMED_LINES)
-		draft_fail(draft, "and %zu more lines contradict", agreement->wrong - BLAMED_LINES);
+		draft_fail(draft, "and %zu more line%s", agreement->wrong - BLAMED_LINES,
+		    agreement->wrong - BLAMED_LINES == 1 ? " contradicts" : "s contradict");
 	if (agreement->unread)
 		draft_inconclusive(draft, "%zu matching line%s no number that can be read", agreement->unread,
 		    agreement->unread == 1 ? " has" : "s have");

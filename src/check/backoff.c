@@ -354,9 +354,11 @@ static void conclude(struct judging *judging)
 	if (judging->judged)
 		draft_measured(draft, judging->sum.low, judging->sum.high);
 	if (judging->wrong > BLAMED_GAPS)
-		draft_fail(draft, "and %zu more gaps are wrong", judging->wrong - BLAMED_GAPS);
+		draft_fail(draft, "and %zu more gap%s wrong", judging->wrong - BLAMED_GAPS,
+		    judging->wrong - BLAMED_GAPS == 1 ? " is" : "s are");
 	if (judging->unknown > 1)
-		draft_inconclusive(draft, "and %zu more gaps like it", judging->unknown - 1);
+		draft_inconclusive(draft, "and %zu more gap%s like it", judging->unknown - 1,
+		    judging->unknown == 2 ? "" : "s");
 	doubt_runs(judging);
 	if (judging->judged >= at_least)
 		judge_jitter(judging);

@@ -321,7 +321,7 @@ static void test_growth(void **state)
 	    "gap 1 (after attempt 1) was 99.8ms, expected 1s ± 100ms: 800ms too short; "
 	    "gap 2 (after attempt 2) was 99.8ms, expected 1s ± 100ms: 800ms too short; "
 	    "gap 3 (after attempt 3) was 99.8ms, expected 1s ± 100ms: 800ms too short; "
-	    "and 1 more gaps are wrong");
+	    "and 1 more gap is wrong");
 }
 
 int main(void)

@@ -59,7 +59,7 @@ static void test_edge(void **state)
 	service_event(&story, 2990 * MS, 3010 * MS, "redis", "ready");
 	end(&story, 9 * S, "completed");
 	expect_verdict(&story, "{ id: x, of: gateway.log, matches: retry, times: 2, until: redis.ready }",
-	    VERDICT_INCONCLUSIVE, "1 more lines may count: at the window's edge, or too long to match");
+	    VERDICT_INCONCLUSIVE, "1 more line may count: at the window's edge, or too long to match");
 }
 
 #define ONE_TWO_THREES "{ id: x, of: gateway.log, matches: 'retry (\\w+)', numbers: [1, 2, 3, 3, ...] }"

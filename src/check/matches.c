@@ -82,7 +82,8 @@ static void judge_times(const struct index *index, struct draft *draft, const st
 		    index_open_reason(index));
 	else if (matches->perhaps)
 		draft_inconclusive(draft,
-		    "%zu more lines may count: at the window's edge, or too long to match", matches->perhaps);
+		    "%zu more line%s may count: at the window's edge, or too long to match", matches->perhaps,
+		    matches->perhaps == 1 ? "" : "s");
 	else
 		draft_inconclusive(draft, "%s matched, but %lld were not recorded because of a flood",
 		    buf_string(&text), (long long)(index->end ? index->end->end.dropped : 0));
@@ -182,8 +183,11 @@ static void judge_numbers(const struct index *index, struct draft *draft, const 
 
 static void add_expected(const struct index *index, const struct expectation *expectation, struct buf *out)
 {
-	text_add_count(out, expected_times(expectation));
-	buf_addf(out, " lines of %s that match `", index->plan->watches[expectation->watch].name);
+	struct interval times = expected_times(expectation);
+	bool is_one = times.low == 1 && times.high == 1;
+	text_add_count(out, times);
+	buf_addf(out, " line%s of %s that match%s `", is_one ? "" : "s",
+	    index->plan->watches[expectation->watch].name, is_one ? "es" : "");
 	buf_add_visible(out, expectation->pattern, strlen(expectation->pattern), 120);
 	buf_add_char(out, '`');
 	for (size_t i = 0; i < expectation->number_count; i++)
