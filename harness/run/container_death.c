@@ -24,7 +24,6 @@ static void helped(void *owner, const char *said, const struct err *err)
 {
 	struct container *container = owner;
 	struct err failure = ERR_INIT;
-	helper_free(steal_ptr(container->helper));
 	if (err) {
 		failure = *err;
 		err_wrap(&failure, "make `%s` die", container->service->name);
@@ -34,8 +33,9 @@ static void helped(void *owner, const char *said, const struct err *err)
 		err_set(&failure, ERR_ENVIRONMENT, "make `%s` die: the agent said `%s`",
 		    container->service->name, said);
 	}
-	bool failed = err_is_set(&failure);
-	settled(container, !failed && strcmp(said, "done") == 0, failed ? &failure : NULL);
+	bool failed = err_is_set(&failure), died = !failed && strcmp(said, "done") == 0;
+	helper_free(steal_ptr(container->helper)); /* whose words these were */
+	settled(container, died, failed ? &failure : NULL);
 }
 
 static void start_helper(struct container *container, long pid)
