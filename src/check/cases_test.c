@@ -1,9 +1,12 @@
 /*
  * Every folder of fixtures/traces is a case: scenario.yaml, trace.ndjson, and expect.txt with one line a
- * finding, "id verdict reason", perhaps "id claim result figure" behind it, and the world's at the end:
- * "world verdict reason". The scenario is read at the speed the trace was recorded at.
+ * finding, "id verdict reason", perhaps "id claim result figure" behind it, one for each late step, "late
+ * step how-late of what-was-to-pass", perhaps "kept" and "warning" behind it, and the world's at the end:
+ * "world verdict reason". The scenario is read at the speed the trace was recorded at. UPDATE_EXPECT=1 in the
+ * environment writes expect.txt anew, to be read before it is committed.
  */
 #include "base/buf.h"
+#include "base/duration.h"
 #include "check/check.h"
 
 #include <dirent.h>
@@ -11,6 +14,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -38,7 +42,7 @@ static void add_line(struct buf *out, const char *id, const char *verdict, const
 	buf_addf(out, "%s %s%s%s\n", id, verdict, *reason ? " " : "", reason);
 }
 
-static void describe(const struct judgement *judgement, struct buf *out)
+static void describe(const struct plan *plan, const struct judgement *judgement, struct buf *out)
 {
 	static const char *const claims[] = { "none", "holds", "differs", "unknown" };
 	for (size_t i = 0; i < judgement->finding_count; i++) {
@@ -48,9 +52,26 @@ static void describe(const struct judgement *judgement, struct buf *out)
 			buf_addf(out, "%s claim %s %s\n", finding->expectation->id, claims[finding->claim],
 			    finding->claim_measured);
 	}
+	for (size_t i = 0; i < judgement->late_count; i++) {
+		const struct late_step *late = &judgement->late[i];
+		char by[DURATION_TEXT_MAX], wait[DURATION_TEXT_MAX];
+		buf_addf(out, "late %s %s of %s%s%s\n", plan->steps[late->step].id,
+		    duration_format(late->late_ns, by), duration_format(late->wait_ns, wait),
+		    late->was_kept ? " kept" : "", late->is_warning ? " warning" : "");
+	}
 	add_line(out, "world", verdict_names[judgement->verdict], judgement->reason);
 	if (judgement->environment)
 		buf_add_string(out, "environment\n");
+}
+
+static void update(const char *folder, const struct buf *got)
+{
+	char path[512];
+	snprintf(path, sizeof(path), CASES "/%s/expect.txt", folder);
+	FILE *file = fopen(path, "wb");
+	assert_non_null(file);
+	assert_int_equal(fwrite(got->bytes, 1, got->length, file), got->length);
+	assert_int_equal(fclose(file), 0);
 }
 
 /* Returns whether the case is as expected; says what is not. */
@@ -66,13 +87,15 @@ static bool run_case(const char *folder)
 	struct plan *plan = trace ? plan_load(path, trace->events[0].world.speed, &err) : NULL;
 	if (plan) {
 		struct judgement *judgement = check(plan, trace);
-		describe(judgement, &got);
+		describe(plan, judgement, &got);
 		judgement_free(judgement);
 	}
 	plan_free(plan);
 	trace_free(trace);
 	if (err_is_set(&err))
 		print_error("%s: %s\n", folder, err_format(&err, message, sizeof(message)));
+	else if (getenv("UPDATE_EXPECT"))
+		update(folder, &got);
 	else if (strcmp(buf_string(&got), buf_string(&wanted)) != 0)
 		print_error("%s: wanted\n%sgot\n%s\n", folder, buf_string(&wanted), buf_string(&got));
 	else

@@ -1,7 +1,8 @@
 #include "check/check.h"
 
+#include "check/implied.h"
 #include "check/judge.h"
-#include "check/met.h"
+#include "check/late.h"
 
 #include <string.h>
 
@@ -111,12 +112,12 @@ static bool rests_on_wire(const struct plan *plan, const struct expectation *exp
 }
 
 /* Where packets were lost, attempts may have been: what depends on them can neither fail nor pass. But what
- * was seen was seen: that a state was reached stays true. */
+ * was seen was seen: that a state was reached stays true, but not that a step was before attempt 7. */
 static void doubt_wire(const struct index *index, struct draft *draft)
 {
 	const struct expectation *expectation = draft->expectation;
 	bool was_seen = draft->verdict == VERDICT_PASS && expectation->kind == EXPECT_REACH &&
-			expectation->within_steps == 0;
+			expectation->within_steps == 0 && expectation->step < 0;
 	if (draft->verdict == VERDICT_INCONCLUSIVE || was_seen)
 		return;
 	for (size_t i = 0; i < index->troubles.count; i++) {
@@ -244,31 +245,38 @@ static enum verdict compose(const struct judgement *judgement)
 	return verdict;
 }
 
+/* Its kind has judged it. */
+static void conclude(const struct index *index, struct draft *draft, struct finding *finding)
+{
+	doubt(index, draft);
+	doubt_wire(index, draft);
+	doubt_absence(index, draft);
+	note_unfair(index, draft);
+	finish(draft, index->plan->speed, finding);
+}
+
 static void judge_all(const struct index *index, struct judgement *judgement)
 {
 	const struct plan *plan = index->plan;
-	struct meetings meetings;
-	meetings_find(index, &meetings);
-	judgement->implied_count = meetings.count;
-	judgement->implied = xcalloc(meetings.count, sizeof(*judgement->implied));
-	judgement->finding_count = plan->expectation_count + meetings.count;
+	struct implied_list implied = { 0 };
+	met_find(index, &implied);
+	in_time_find(index, &implied);
+	judgement->implied_count = implied.count;
+	judgement->implied = xcalloc(implied.count, sizeof(*judgement->implied));
+	judgement->finding_count = plan->expectation_count + implied.count;
 	judgement->findings = xcalloc(judgement->finding_count, sizeof(*judgement->findings));
 	for (size_t i = 0; i < plan->expectation_count; i++) {
 		struct draft draft = { .expectation = &plan->expectations[i], .decided_ns = index->end_ns };
 		judge(index, &draft);
-		doubt(index, &draft);
-		doubt_wire(index, &draft);
-		doubt_absence(index, &draft);
-		note_unfair(index, &draft);
-		finish(&draft, plan->speed, &judgement->findings[i]);
+		conclude(index, &draft, &judgement->findings[i]);
 	}
-	for (size_t i = 0; i < meetings.count; i++) {
-		judgement->implied[i] = meetings.items[i].expectation;
+	for (size_t i = 0; i < implied.count; i++) {
+		judgement->implied[i] = implied.items[i].expectation;
 		struct draft draft = { .expectation = &judgement->implied[i], .decided_ns = index->end_ns };
-		judge_met(index, &meetings.items[i], &draft);
-		finish(&draft, plan->speed, &judgement->findings[plan->expectation_count + i]);
+		implied.items[i].judge(index, &implied.items[i], &draft);
+		conclude(index, &draft, &judgement->findings[plan->expectation_count + i]);
 	}
-	free(meetings.items);
+	free(implied.items);
 }
 
 struct judgement *check(const struct plan *plan, const struct trace *trace)
@@ -281,6 +289,7 @@ struct judgement *check(const struct plan *plan, const struct trace *trace)
 	judge_world(&index, judgement, &reason);
 	judgement->reason = buf_steal(&reason);
 	judgement->verdict = compose(judgement);
+	judgement->late = late_find(&index, &judgement->late_count);
 	judgement->lateness_ns = lateness_worst(index.lateness);
 	index_release(&index);
 	return judgement;
@@ -304,6 +313,7 @@ void judgement_free(struct judgement *judgement)
 	}
 	free(judgement->findings);
 	free(judgement->implied);
+	free(judgement->late);
 	free(judgement->reason);
 	free(judgement);
 }

@@ -40,6 +40,17 @@ struct finding {
 };
 #define EVIDENCE_MAX 16
 
+/* A step that began, or a hold that was over, more than 20 ms real after it should have. What was judged was
+ * judged on what happened; that it was not quite what was written is said here. */
+struct late_step {
+	size_t step;           /* of plan.steps */
+	int64_t due_ns, at_ns; /* when it should have begun (a hold: have been over), and when it was */
+	int64_t late_ns;       /* the one less the other */
+	int64_t wait_ns;       /* the time that it was to wait: `plus`, jitter, hold; 0: none */
+	bool was_kept;         /* the step above it was not over when it was due */
+	bool is_warning;       /* late by more than 10 % of that time: not the time that was meant */
+};
+
 struct judgement {
 	enum verdict
 	    verdict;  /* fail if one failed, else inconclusive if one was (or the world was not completed) */
@@ -48,10 +59,12 @@ struct judgement {
 			   */
 	struct finding *findings; /* one for each expectation, in order; then those of `implied` */
 	size_t finding_count;
-	/* What nobody writes down: that the subject met every phase of a service that is watched on the wire.
-	 */
+	/* What nobody writes down: that the subject met every phase of a service that is watched on the wire,
+	 * and that every step with a `before` was in time. */
 	struct expectation *implied;
 	size_t implied_count;
+	struct late_step *late; /* in the order of the steps */
+	size_t late_count;
 	int64_t lateness_ns; /* the host's worst in this world */
 };
 

@@ -10,6 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const char *const scenarios[] = {
 	"fixtures/traces/conduct-right/scenario.yaml",
 	"fixtures/traces/delayed-redis-right/scenario.yaml",
+	"fixtures/traces/order-in-time/scenario.yaml",
 	"fixtures/traces/redis-stops-right/scenario.yaml",
 	"fixtures/traces/requests-right/scenario.yaml",
 	"fixtures/traces/wire-right/scenario.yaml",

@@ -5,7 +5,7 @@
  * Nobody has to write that down: it is expected of every phase of a service to which there is an attempts
  * watch of the wire. What was not met is vacuous, never a failure.
  */
-#include "check/met.h"
+#include "check/implied.h"
 
 #include "check/observation.h"
 
@@ -25,13 +25,15 @@ static const char *const outcomes[][4] = {
 	[PHASE_READY] = { NULL },
 };
 
+static void judge_met(const struct index *index, const struct implied *meeting, struct draft *draft);
+
 /* ---- what is expected ---- */
 
 /* Does this step of a script make the phase in a way that is wanted? */
 typedef bool is_wanted(const struct phase_step *step, const struct event *attempt);
 
 static const struct phase_step *search_scripts(const struct phase_script *scripts, size_t count,
-    const struct meeting *meeting, is_wanted *wanted, const struct event *attempt)
+    const struct implied *meeting, is_wanted *wanted, const struct event *attempt)
 {
 	for (size_t i = 0; i < count; i++)
 		for (size_t k = 0; scripts[i].service == meeting->service && k < scripts[i].step_count; k++)
@@ -43,7 +45,7 @@ static const struct phase_step *search_scripts(const struct phase_script *script
 
 /* The first of the scenario; NULL: there is none. */
 static const struct phase_step *search_plan(
-    const struct plan *plan, const struct meeting *meeting, is_wanted *wanted, const struct event *attempt)
+    const struct plan *plan, const struct implied *meeting, is_wanted *wanted, const struct event *attempt)
 {
 	const struct phase_step *found =
 	    search_scripts(plan->phases, plan->phase_count, meeting, wanted, attempt);
@@ -87,11 +89,12 @@ static int find_watch(const struct plan *plan, size_t service)
 	return -1;
 }
 
-static void add_meeting(
-    struct meetings *found, const struct plan *plan, struct meeting meeting, const struct phase_step *step)
+static void add_meeting(struct implied_list *found, const struct plan *plan, struct implied meeting,
+    const struct phase_step *step)
 {
 	const char *name = plan->stack->services[meeting.service].name;
 	const char *phase = phase_names[meeting.phase];
+	meeting.judge = judge_met;
 	meeting.expectation = (struct expectation){
 		.kind = EXPECT_REACH,
 		.id = xasprintf("met-%s-%s", name, phase),
@@ -105,21 +108,19 @@ static void add_meeting(
 	*array_push(found->items, found->count) = meeting;
 }
 
-void meetings_find(const struct index *index, struct meetings *ret_meetings)
+void met_find(const struct index *index, struct implied_list *list)
 {
 	const struct plan *plan = index->plan;
-	struct meetings found = { 0 };
 	for (size_t s = 0; s < plan->stack->service_count; s++) {
 		if (find_watch(plan, s) < 0)
 			continue;
 		for (enum phase phase = PHASE_ABSENT; phase < PHASE_READY; phase++) {
-			struct meeting meeting = { .service = s, .phase = phase };
+			struct implied meeting = { .service = s, .phase = phase };
 			const struct phase_step *step = search_plan(plan, &meeting, is_any, NULL);
 			if (step || was_made(index, s, phase))
-				add_meeting(&found, plan, meeting, step);
+				add_meeting(list, plan, meeting, step);
 		}
 	}
-	*ret_meetings = found;
 }
 
 /* ---- whether it was so ---- */
@@ -158,7 +159,7 @@ static bool is_elsewhere(const struct event *attempt, enum phase phase)
 	       is_at_name != (phase == PHASE_UNRESOLVABLE);
 }
 
-static bool meets(const struct index *index, const struct meeting *meeting, const struct event *attempt)
+static bool meets(const struct index *index, const struct implied *meeting, const struct event *attempt)
 {
 	if (is_elsewhere(attempt, meeting->phase))
 		return false;
@@ -175,7 +176,7 @@ static bool is_met_by_connections(enum phase phase)
 
 /* What met it from when it may have been made to when the next one surely was; NO_EVENT: nothing. */
 static size_t find_in_phase(
-    const struct index *index, const struct meeting *meeting, const struct series *series, struct interval in)
+    const struct index *index, const struct implied *meeting, const struct series *series, struct interval in)
 {
 	size_t connected = NO_EVENT;
 	for (size_t i = 0; i < series->count; i++) {
@@ -195,7 +196,7 @@ static size_t find_in_phase(
 	return is_met_by_connections(meeting->phase) ? connected : NO_EVENT;
 }
 
-static size_t find_meeting(const struct index *index, const struct meeting *meeting, struct interval in)
+static size_t find_meeting(const struct index *index, const struct implied *meeting, struct interval in)
 {
 	for (size_t w = 0; w < index->plan->watch_count; w++) {
 		if (!is_watched(index->plan, &index->plan->watches[w], meeting->service))
@@ -227,7 +228,7 @@ static void conclude_met(
 	draft->decided_ns = event->to_ns;
 }
 
-void judge_met(const struct index *index, const struct meeting *meeting, struct draft *draft)
+static void judge_met(const struct index *index, const struct implied *meeting, struct draft *draft)
 {
 	const struct series *phases = &index->phases[meeting->service];
 	const char *name = index->plan->stack->services[meeting->service].name;

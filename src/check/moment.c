@@ -88,7 +88,8 @@ static void resolve_service(
 	}
 }
 
-/* With `after`, attempts are counted from there. */
+/* With `after`, attempts are counted from there. One that the world's end cut short has begun, if not ended.
+ */
 static void resolve_attempt(
     const struct index *index, const struct moment *moment, struct interval after, struct instant *instant)
 {
@@ -96,13 +97,18 @@ static void resolve_attempt(
 	int counted = 0;
 	for (size_t i = 0; i < series->count; i++) {
 		const struct event *event = series_event(index, series, i);
-		if (event->kind != EVENT_ATTEMPT || observed_nothing(event) || !counts(event, after))
+		if (event->kind != EVENT_ATTEMPT)
+			continue;
+		struct interval when = { .low = event->from_ns, .high = attempt_began(event) };
+		if (!moment->is_beginning)
+			when = observed_when(event);
+		if (when.high < after.low || (!moment->is_beginning && observed_nothing(event)))
 			continue;
 		counted++;
 		if ((moment->after ? counted : event->attempt.number) != moment->number)
 			continue;
 		happened(instant, index, event);
-		instant->at = observed_when(event);
+		instant->at = when;
 		return;
 	}
 }

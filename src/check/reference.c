@@ -192,11 +192,14 @@ static struct happening find_attempt(
 	int counted = 0;
 	for_each_of(event, facts, EVENT_ATTEMPT, name_of_watch(facts, moment->watch))
 	{
-		if (is_under_way(event) || event->to_ns < after.low)
+		struct span at = { event->from_ns, beginning_of(event) };
+		if (!moment->is_beginning)
+			at = end_of(event);
+		if ((is_under_way(event) && !moment->is_beginning) || at.high < after.low)
 			continue;
 		counted++;
 		if (moment->number == (moment->after ? counted : event->attempt.number))
-			return it_was(event, end_of(event));
+			return it_was(event, at);
 	}
 	return (struct happening){ 0 };
 }

@@ -166,5 +166,7 @@ struct opinion opine_ends(const struct facts *facts, const struct expectation *e
 struct opinion opine_discloses(const struct facts *facts, const struct expectation *expectation);
 /* What every phase implies, behind the expectations. */
 void opine_met(const struct facts *facts, struct reference *reference);
+/* What `before` of a step implies. */
+struct opinion opine_in_time(const struct facts *facts, const struct step *step);
 
 #endif

@@ -14,7 +14,8 @@
 
 enum { TRACES = 2100 };
 
-#define SCENARIO(restart, steps)                                                                       \
+#define SCENARIO(restart, steps) SCENARIO_OF(restart, "", "", steps)
+#define SCENARIO_OF(restart, of_redis, of_get, steps)                                                  \
 	"falsestart: 1\n"                                                                              \
 	"name: test\n"                                                                                 \
 	"stack: { services: { gateway: { image: gateway, restart: '" restart                           \
@@ -28,8 +29,8 @@ enum { TRACES = 2100 };
 	"  fds: { descriptors: gateway }\n"                                                            \
 	"steps:\n"                                                                                     \
 	"  - { start: gateway, id: start-gateway }\n"                                                  \
-	"  - { start: redis, id: start-redis }\n"                                                      \
-	"  - { request: GET gateway:4000/get, id: get }\n" steps "expect:\n"
+	"  - { start: redis, id: start-redis" of_redis " }\n"                                          \
+	"  - { request: GET gateway:4000/get, id: get" of_get " }\n" steps "expect:\n"
 
 #define FROM_READY "after: redis.ready"
 #define WHILE_READY "during: { from: redis.ready, until: redis.stopped }"
@@ -121,6 +122,11 @@ static const char *const easy[] = {
 
 #define PHASES "  - phase: { redis: [ { refused, attempts: 2 }, { hung, for: 1s }, ready ] }\n"
 
+#define BEFORE_ATTEMPT ", before: { attempt: 2, of: tap }"
+#define BEFORE_STATE ", before: { state: b, of: ready, after: redis.ready, plus: 25ms }"
+#define BEFORE_SAID ", before: { attempt: 1, of: dial, after: start-gateway }"
+#define BEFORE_EVENT ", before: redis.stopped"
+
 /* Every group of expectations, in a world whose gateway stays down and in one whose gateway is started anew.
  */
 static const struct world_of_plan {
@@ -131,8 +137,8 @@ static const struct world_of_plan {
 	{ SCENARIO("no", ""), states, ARRAY_LENGTH(states) },
 	{ SCENARIO("no", PHASES), attempts, ARRAY_LENGTH(attempts) },
 	{ SCENARIO("no", ""), words, ARRAY_LENGTH(words) },
-	{ SCENARIO("always", PHASES), states, ARRAY_LENGTH(states) },
-	{ SCENARIO("on-failure:1", ""), attempts, ARRAY_LENGTH(attempts) },
+	{ SCENARIO_OF("always", BEFORE_ATTEMPT, BEFORE_STATE, PHASES), states, ARRAY_LENGTH(states) },
+	{ SCENARIO_OF("on-failure:1", BEFORE_SAID, BEFORE_EVENT, ""), attempts, ARRAY_LENGTH(attempts) },
 	{ SCENARIO("unless-stopped", ""), words, ARRAY_LENGTH(words) },
 	{ SCENARIO("no", ""), easy, ARRAY_LENGTH(easy) },
 };

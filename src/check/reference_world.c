@@ -79,7 +79,8 @@ static bool is_in_doubt(
     const struct facts *facts, const struct expectation *expectation, const struct opinion *opinion)
 {
 	bool failed = opinion->verdict == VERDICT_FAIL;
-	bool was_seen = !failed && expectation->kind == EXPECT_REACH && !expectation->within_steps;
+	bool was_seen = !failed && expectation->kind == EXPECT_REACH && !expectation->within_steps &&
+			expectation->step < 0;
 	for_each(event, facts)
 	{
 		if (event->kind != EVENT_TROUBLE)
@@ -128,6 +129,21 @@ void reference_judge(const struct plan *plan, const struct trace *trace, struct 
 		*array_push(reference.opinions, reference.count) = opinion;
 	}
 	opine_met(&facts, &reference);
+	for (size_t i = 0; i < plan->step_count; i++) {
+		const struct step *step = &plan->steps[i];
+		struct expectation implied = { .kind = EXPECT_REACH,
+			.watch = -1,
+			.service = -1,
+			.step = (int)i,
+			.until = step->before,
+			.has_until = true };
+		if (!step->has_before)
+			continue;
+		struct opinion opinion = opine_in_time(&facts, step);
+		if (opinion.verdict != VERDICT_INCONCLUSIVE && is_in_doubt(&facts, &implied, &opinion))
+			opinion.verdict = VERDICT_INCONCLUSIVE;
+		*array_push(reference.opinions, reference.count) = opinion;
+	}
 	reference.world = is_complete(&facts) ? VERDICT_PASS : VERDICT_INCONCLUSIVE;
 	for (size_t i = 0; i < reference.count; i++)
 		if (reference.opinions[i].verdict == VERDICT_INCONCLUSIVE)

@@ -35,6 +35,7 @@ struct moment {
 	char *what;
 	int watch; /* index into plan.watches, or -1 */
 	int number;
+	bool is_beginning;    /* of an attempt: when it began, not when it ended */
 	int64_t plus_ns;      /* added to it; may be 0 */
 	struct moment *after; /* only what comes after this one counts; NULL: from the world's beginning */
 };
@@ -146,6 +147,9 @@ struct step {
 	char *signal;        /* KILL: "SIGKILL", …; CRASH: "SIGKILL" or "SIGSEGV" */
 	struct moment after; /* not before this; when not given, MOMENT_STEP of the step before */
 	bool has_after;
+	/* What it must have taken effect before; never of a step. An attempt counts from its beginning. */
+	struct moment before;
+	bool has_before;
 	int64_t jitter_ns; /* begins up to so much later, drawn from the seed; 0: at once */
 	/* WAIT. Without an `after` of its own a state or a line counts since the last step that acts on a
 	 * service began, an event since the last one that acts on its service; attempts are counted from the

@@ -32,6 +32,9 @@ int parse_url(struct reader *reader, const struct node *node, const char *text, 
     int *ret_port, char **ret_path, struct err *err) MUST_CHECK;
 
 field_read read_wait; /* wait_load.c; struct step */
+/* before_load.c: what steps are to precede; all of them, their ids and services are known. */
+int read_befores(
+    struct reader *reader, const struct node *node, struct plan *plan, struct err *err) MUST_CHECK;
 
 /* moment_load.c */
 field_read read_moment;     /* struct moment */

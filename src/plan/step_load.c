@@ -15,6 +15,7 @@ void step_release(struct step *step)
 	free(step->services);
 	free(step->signal);
 	moment_release(&step->after);
+	moment_release(&step->before);
 	moment_release(&step->until);
 	phase_scripts_release(step->scripts, step->script_count);
 	free(step->request.method);
@@ -274,14 +275,15 @@ static int read_step(struct reader *reader, const struct node *node, struct step
 		{ .key = "id" }, /* read_ids() */
 		{ .key = verb->key, .read = verb->read, .offset = verb->offset },
 		{ .key = "after", .read = read_after },
+		{ .key = "before" }, /* read_befores() */
 		{ .key = "jitter", .read = read_span, .offset = offsetof(struct step, jitter_ns) },
 	};
 	for (size_t i = 0; i < verb->companion_count; i++)
-		fields[4 + i] = verb->companions[i];
+		fields[5 + i] = verb->companions[i];
 	step->kind = verb->kind;
 	step->max_ns = WAIT_MAX_S * NS_PER_S;
 	step->request.timeout_ns = REQUEST_TIMEOUT_S * NS_PER_S;
-	if (fields_read(reader, node, verb->what, fields, 4 + verb->companion_count, step, err) < 0)
+	if (fields_read(reader, node, verb->what, fields, 5 + verb->companion_count, step, err) < 0)
 		return -1;
 	if ((step->kind == STEP_KILL || step->kind == STEP_CRASH) && !step->signal)
 		step->signal = xstrdup("SIGKILL");
@@ -296,7 +298,7 @@ static int read_ids(struct reader *reader, const struct node *node, struct plan 
 	for (size_t i = 0; i < node->item_count; i++) {
 		const struct node *item = node->items[i];
 		plan->steps[i].position = item->position;
-		plan->steps[i].after.watch = plan->steps[i].until.watch = -1;
+		plan->steps[i].after.watch = plan->steps[i].until.watch = plan->steps[i].before.watch = -1;
 		const struct node *id = item->kind == NODE_MAPPING ? node_get(item, "id") : NULL;
 		if (!id)
 			continue;
@@ -393,6 +395,7 @@ int read_steps(struct reader *reader, const struct node *node, void *into, struc
 		if (!step->has_after)
 			default_after(plan, step, i);
 	}
+	int result = read_befores(reader, node, plan, err);
 	reader->current = plan->step_count;
-	return 0;
+	return result;
 }

@@ -293,6 +293,27 @@ void describe_amount(struct buf *out, enum unit unit, int64_t amount, bool sign)
 	BUG("unit %d", (int)unit);
 }
 
+void describe_late(struct buf *out, const struct plan *plan, const struct late_step *late)
+{
+	char time[DURATION_TEXT_MAX];
+	const struct step *step = &plan->steps[late->step];
+	buf_addf(out, "step %s %s %s after it was due (", step->id,
+	    step->kind == STEP_HOLD ? "was over" : "began", duration_format(late->late_ns, time));
+	if (late->wait_ns > 0) {
+		double percent = 100 * (double)late->late_ns / (double)late->wait_ns;
+		if (percent < 1)
+			buf_add_string(out, "less than 1 %");
+		else
+			buf_addf(out, "%.0f %%", percent);
+		buf_addf(out, " of the %s before it", duration_format(late->wait_ns, time));
+	} else {
+		buf_add_string(out, "it was to begin at once");
+	}
+	if (late->was_kept)
+		buf_addf(out, "; %s, above it, was not over", plan->steps[late->step - 1].id);
+	buf_add_char(out, ')');
+}
+
 void describe_world(struct buf *out, const struct report_result *result)
 {
 	buf_add_string(out, or_empty(result->plan->name));

@@ -25,6 +25,9 @@ void describe_amount(struct buf *out, enum unit unit, int64_t amount, bool sign)
 extern const char *const expectation_kind_names[]; /* "reach", "sequence", … */
 extern const char *const claim_result_names[];     /* "none", "holds", "differs", "unknown" */
 
+/* "step start-redis began 120ms after it was due (2 % of the 6s before it)" */
+void describe_late(struct buf *out, const struct plan *plan, const struct late_step *late);
+
 /* The scenario's name, " [3/20]" behind it when repeated, " (retry 1)" when tried again. */
 void describe_world(struct buf *out, const struct report_result *result);
 /* "falsestart run --seed 7 --speed 20 scenarios/x.yaml": what draws the same delays again; nothing if the

@@ -142,6 +142,24 @@ static json_t *json_tags(const struct redactor *secrets, const struct plan *plan
 	return tags;
 }
 
+static json_t *json_late_steps(const struct redactor *secrets, const struct report_result *result)
+{
+	json_t *steps = json_array();
+	for (size_t i = 0; i < result->judgement->late_count; i++) {
+		const struct late_step *late = &result->judgement->late[i];
+		json_t *step = json_object();
+		json_put(step, "step", json_text(secrets, result->plan->steps[late->step].id));
+		json_put(step, "due_ns", json_integer(late->due_ns));
+		json_put(step, "at_ns", json_integer(late->at_ns));
+		json_put(step, "late_ns", json_integer(late->late_ns));
+		json_put(step, "wait_ns", json_integer(late->wait_ns));
+		json_put(step, "was_kept", json_boolean(late->was_kept));
+		json_put(step, "warning", json_boolean(late->is_warning));
+		json_push(steps, step);
+	}
+	return steps;
+}
+
 static json_t *json_result(const struct redactor *secrets, const struct report *report, size_t index)
 {
 	const struct report_result *result = &report->results[index];
@@ -169,6 +187,7 @@ static json_t *json_result(const struct redactor *secrets, const struct report *
 	json_put(object, "environment", json_boolean(judgement->environment));
 	json_put(object, "wall_ns", json_integer(result->wall_ns));
 	json_put(object, "lateness_ns", json_integer(judgement->lateness_ns));
+	json_put(object, "late_steps", json_late_steps(secrets, result));
 	json_t *findings = json_array();
 	for (size_t i = 0; i < judgement->finding_count; i++)
 		json_push(findings, json_finding(secrets, result, &judgement->findings[i]));

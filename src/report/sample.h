@@ -148,6 +148,32 @@ static inline void sample_finding(
 		finding->evidence[i] = (size_t)json_integer_value(json_array_get(evidence, i));
 }
 
+/* Each with the step above it: the plan of a sample has no others. */
+static inline void sample_late_steps(struct sample_world *world, const json_t *steps)
+{
+	struct judgement *judgement = &world->judgement;
+	judgement->late_count = json_array_size(steps);
+	judgement->late = xcalloc(judgement->late_count + 1, sizeof(*judgement->late));
+	world->plan.step_count = 2 * judgement->late_count;
+	world->plan.steps = xcalloc(world->plan.step_count + 1, sizeof(*world->plan.steps));
+	for (size_t i = 0; i < judgement->late_count; i++) {
+		const json_t *step = json_array_get(steps, i);
+		bool is_hold = json_is_true(json_object_get(step, "is_hold"));
+		world->plan.steps[2 * i].id = sample_string(step, "above");
+		world->plan.steps[2 * i + 1].id = sample_string(step, "step");
+		world->plan.steps[2 * i + 1].kind = is_hold ? STEP_HOLD : STEP_START;
+		judgement->late[i] = (struct late_step){
+			.step = 2 * i + 1,
+			.due_ns = sample_integer(step, "due_ns"),
+			.at_ns = sample_integer(step, "at_ns"),
+			.late_ns = sample_integer(step, "at_ns") - sample_integer(step, "due_ns"),
+			.wait_ns = sample_integer(step, "wait_ns"),
+			.was_kept = json_is_true(json_object_get(step, "was_kept")),
+			.is_warning = json_is_true(json_object_get(step, "is_warning")),
+		};
+	}
+}
+
 static inline void sample_judgement(const char *path, struct sample_world *world, const json_t *input)
 {
 	const json_t *judgement = json_object_get(input, "judgement"),
@@ -160,6 +186,7 @@ static inline void sample_judgement(const char *path, struct sample_world *world
 		.lateness_ns = sample_integer(judgement, "lateness_ns"),
 		.finding_count = json_array_size(findings),
 	};
+	sample_late_steps(world, json_object_get(judgement, "late_steps"));
 	world->judgement.findings = xcalloc(world->judgement.finding_count + 1, sizeof(struct finding));
 	world->plan.expectation_count = world->judgement.finding_count;
 	world->plan.expectations = xcalloc(world->plan.expectation_count + 1, sizeof(struct expectation));
@@ -238,6 +265,8 @@ static inline void sample_free(struct sample *sample)
 		for (size_t k = 0; k < world->stack.service_count; k++)
 			free(world->stack.services[k].environment.items);
 		free(world->judgement.findings);
+		free(world->judgement.late);
+		free(world->plan.steps);
 		free(world->plan.expectations);
 		free(world->plan.watches);
 		free(world->plan.tags.items);

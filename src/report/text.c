@@ -92,6 +92,22 @@ static void print_differing_claims(struct page *page, const struct report_result
 	}
 }
 
+/* Whatever the verdict: it is about what happened, and this is where that was not quite what is written. */
+static void print_late_steps(struct page *page, const struct report_result *result)
+{
+	const struct judgement *judgement = result->judgement;
+	for (size_t i = 0; i < judgement->late_count; i++) {
+		struct buf line CLEANUP(buf_release) = { 0 };
+		describe_late(&line, result->plan, &judgement->late[i]);
+		page_pad(page, judgement->verdict == VERDICT_PASS ? TEXT_COLUMN_NAME : 2);
+		if (judgement->late[i].is_warning)
+			page_add(page, INK_DOUBTFUL, "warning: ");
+		page_add(page, INK_DOUBTFUL, "late: ");
+		page_wrap(page, INK_PLAIN, buf_string(&line), line.length, 3);
+		page_newline(page);
+	}
+}
+
 static void print_reason(struct page *page, const struct judgement *judgement)
 {
 	if (!judgement->reason || !*judgement->reason)
@@ -154,6 +170,7 @@ void text_world(
 		page_gap(page);
 	print_world_line(page, report, index, name_columns);
 	print_tries(page, report, index);
+	print_late_steps(page, result);
 	if (passed && !verbose) {
 		print_differing_claims(page, result);
 		return;
