@@ -100,9 +100,7 @@ static void print_late_steps(struct page *page, const struct report_result *resu
 		struct buf line CLEANUP(buf_release) = { 0 };
 		describe_late(&line, result->plan, &judgement->late[i]);
 		page_pad(page, judgement->verdict == VERDICT_PASS ? TEXT_COLUMN_NAME : 2);
-		if (judgement->late[i].is_warning)
-			page_add(page, INK_DOUBTFUL, "warning: ");
-		page_add(page, INK_DOUBTFUL, "late: ");
+		page_add(page, INK_DOUBTFUL, judgement->late[i].is_warning ? "warning: late: " : "late: ");
 		page_wrap(page, INK_PLAIN, buf_string(&line), line.length, 3);
 		page_newline(page);
 	}

@@ -97,6 +97,38 @@ static void print_figures(struct page *page, const struct repetition *repetition
 	}
 }
 
+/* Worlds that passed are not shown, and a step that came late in one would not be, either. */
+static void print_late_steps(
+    struct page *page, const struct report *report, const struct repetition *repetition)
+{
+	struct buf line CLEANUP(buf_release) = { 0 };
+	const struct report_result *most_of = NULL;
+	const struct late_step *most = NULL;
+	size_t late = 0, warnings = 0;
+	for (size_t i = repetition->first; i < repetition->first + repetition->count; i++) {
+		const struct judgement *judgement = report->results[i].judgement;
+		bool warns = false;
+		late += judgement->late_count > 0;
+		for (size_t k = 0; k < judgement->late_count; k++) {
+			warns = warns || judgement->late[k].is_warning;
+			if (most && judgement->late[k].late_ns <= most->late_ns)
+				continue;
+			most = &judgement->late[k];
+			most_of = &report->results[i];
+		}
+		warnings += warns;
+	}
+	if (!most)
+		return;
+	buf_addf(&line, "in %zu of %zu worlds a step was late, in %zu to be warned of; most in [%d]: ", late,
+	    repetition->count, warnings, most_of->attempt);
+	describe_late(&line, most_of->plan, most);
+	page_pad(page, INDENT);
+	page_add(page, INK_DOUBTFUL, warnings ? "warning: late: " : "late: ");
+	page_wrap(page, INK_PLAIN, buf_string(&line), line.length, 3);
+	page_newline(page);
+}
+
 /* ---- which worlds are shown ---- */
 
 struct kinds {
@@ -153,6 +185,7 @@ void text_repetition(
 	page_gap(page);
 	print_heading(page, report, repetition);
 	print_figures(page, repetition);
+	print_late_steps(page, report, repetition);
 	page_gap(page);
 	for (size_t i = repetition->first; i < repetition->first + repetition->count; i++) {
 		const struct report_result *result = &report->results[i];
