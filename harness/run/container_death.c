@@ -24,7 +24,13 @@ static void helped(void *owner, const char *said, const struct err *err)
 {
 	struct container *container = owner;
 	struct err failure = ERR_INIT;
-	if (err) {
+	/* Whoever uses up the memory of a service may be killed beside it: the death has come all the same.
+	 */
+	if (err && container->died_ns >= container->asked_ns)
+		said = "done";
+	else if (err && container->out_of_memory)
+		said = "other";
+	if (!said) {
 		failure = *err;
 		err_wrap(&failure, "make `%s` die", container->service->name);
 	} else if (strncmp(said, "error ", 6) == 0) {

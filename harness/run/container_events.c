@@ -129,6 +129,9 @@ static void on_die(struct container *container, const json_t *event)
 	container->inspection = NULL;
 	container_stream_died(container->stream);
 	container->died_ns = loop_now_ns(container->world->config.loop);
+	container->died_of_memory = strcmp(what, "oom-killed") == 0;
+	if (container->died_of_memory && !container->out_of_memory)
+		record(container, event, "out-of-memory", asked, asked ? container->asked_ns : 0, -1);
 	record(container, event, what, asked, asked ? container->asked_ns : 0, exit_code);
 	/* One death was made as if by itself; the next one is its own. */
 	if (container->asked == ASKED_CRASH || container->asked == ASKED_EXHAUST)
@@ -136,15 +139,23 @@ static void on_die(struct container *container, const json_t *event)
 	container_prove(container, PROOF_DIE);
 }
 
-/* The kernel has killed a process of it. If it was the first one, its death follows; one that comes after the
- * death says nothing new. */
+/* The engine hears of it by another way than of the death: it may tell of it later, even after a restart. */
+static const int64_t OOM_TOLD_NS = NS_PER_S;
+
+static bool has_just_died(const struct container *container)
+{
+	int64_t now_ns = loop_now_ns(container->world->config.loop);
+	return container->died_ns && now_ns - container->died_ns < OOM_TOLD_NS &&
+	       container->exit_code == EXIT_SIGKILL;
+}
+
+/* The kernel has killed a process of it. */
 static void on_oom(struct container *container, const json_t *event)
 {
-	bool alive = container->state == CONTAINER_RUNNING || container->state == CONTAINER_PAUSED;
-	if (!alive || container->out_of_memory)
-		return;
-	container->out_of_memory = true;
-	bool asked = container->asked == ASKED_EXHAUST;
+	bool asked = container->asked == ASKED_EXHAUST, is_late = has_just_died(container);
+	if (container->out_of_memory || (is_late && container->died_of_memory))
+		return; /* told already, the second time with the death */
+	container->out_of_memory = !is_late;
 	record(container, event, "out-of-memory", asked, asked ? container->asked_ns : 0, -1);
 }
 

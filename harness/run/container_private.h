@@ -38,6 +38,7 @@ struct container {
 	enum asked asked;
 	int64_t asked_ns;
 	int64_t died_ns; /* the last death, as the trace has it */
+	bool died_of_memory;
 	int exit_code;   /* of that; -1: not known */
 	int restarts;    /* by its policy, since a step started it */
 	bool is_let_lie; /* its last death was one after which no policy starts it */

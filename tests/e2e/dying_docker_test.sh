@@ -64,7 +64,7 @@ story() {
 		esac
 		case $2 in
 		exit-*) echo "  - { wait: { for: subject, event: $times } }, max: 40s real }, id: again }" ;;
-		*) echo '  - { wait: { for: subject, event: restarted, after: death, max: 40s real }, id: again }' ;;
+		*) echo '  - { wait: { for: subject, event: restarted, max: 40s real }, id: again }' ;;
 		esac
 		echo 'expect:'
 		echo '  - { id: survives, of: subject, never: [exited, restarted, oom-killed] }'
