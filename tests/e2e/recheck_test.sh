@@ -12,10 +12,12 @@ for folder in "$sources"/fixtures/traces/*/; do
 	cases=$((cases + 1))
 	rm -f "$work/again.json"
 	run 60 check --json "$work/again.json" "$folder/scenario.yaml" "$folder/trace.ndjson"
-	jq -r '.results[0] | (.findings[] | [.id, .verdict, .reason]), ["world", .verdict, .reason],
+	jq -r '.results[0] | (.findings[] | [.id, .verdict, .reason]),
+		(.late_steps[] | ["late", .step, if .was_kept then "kept" else "" end, if .warning then "warning" else "" end]), ["world", .verdict, .reason],
 		(if .environment then ["environment"] else empty end) | map(select(. != "")) | join(" ")' \
 		"$work/again.json" >"$work/of-check"
-	grep -vE '^[^ ]+ claim (holds|differs|unknown) ' "$folder/expect.txt" >"$work/kept"
+	grep -vE '^[^ ]+ claim (holds|differs|unknown) ' "$folder/expect.txt" |
+		sed -E '/^late /s/ [0-9][^ ]*( of [0-9][^ ]*)?//' >"$work/kept"
 	checks=$((checks + 1))
 	cmp -s "$work/kept" "$work/of-check" && continue
 	fail "the trace is judged otherwise"
