@@ -104,9 +104,11 @@ struct lists {
 static void lists_init(struct lists *lists, const struct session *session)
 {
 	size_t count = session->round_count;
+	/* NOLINTBEGIN(bugprone-sizeof-expression): arrays of pointers are meant */
 	lists->plans = xcalloc(count, sizeof(*lists->plans));
 	lists->redactors = xcalloc(count, sizeof(*lists->redactors));
 	lists->trace_paths = xcalloc(count, sizeof(*lists->trace_paths));
+	/* NOLINTEND(bugprone-sizeof-expression) */
 	lists->seeds = xcalloc(count, sizeof(*lists->seeds));
 	for (size_t i = 0; i < count; i++) {
 		const struct run_world *world = world_at(session, i);

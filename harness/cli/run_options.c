@@ -191,8 +191,7 @@ int run_options_parse(struct run_options *options, int argc, char **argv, int *r
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	*options =
-	    (struct run_options){ .filter = { .speed = 1 }, .report = "reports" };
+	*options = (struct run_options){ .filter = { .speed = 1 }, .report = "reports" };
 	*ret_status = EXIT_USAGE;
 	for (int option; (option = getopt_long(argc, argv, "s:f:t:j:vqh", long_options, NULL)) != -1;) {
 		if (option == 'h') {

@@ -10,8 +10,8 @@
 
 struct run_options {
 	struct selection_filter filter;
-	int64_t seed; /* from 1; 0: one is to be drawn */
-	size_t jobs; /* 0: the runner chooses */
+	int64_t seed;    /* from 1; 0: one is to be drawn */
+	size_t jobs;     /* 0: the runner chooses */
 	int repeat;      /* every scenario so many times, from 1 */
 	int retries;     /* a world that did not pass is tried again at most so often */
 	bool until_fail; /* stop after the first world that failed; `repeat` is the limit */

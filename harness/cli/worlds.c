@@ -67,6 +67,7 @@ static int by_place(const void *left, const void *right)
 
 void worlds_sort(struct worlds *worlds)
 {
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers is meant */
 	qsort(worlds->items, worlds->count, sizeof(*worlds->items), by_place);
 }
 

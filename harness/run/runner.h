@@ -24,7 +24,7 @@ struct runner_config {
 	const int64_t *seeds;                    /* one a plan */
 	size_t plan_count;
 	int first_number; /* of the first world; the others follow. A run may have several runners */
-	size_t jobs; /* 0: as many as the engine's processors bear at this speed, at most 12 */
+	size_t jobs;      /* 0: as many as the engine's processors bear at this speed, at most 12 */
 	/* All may be NULL but done; `plan` is the index. */
 	void (*image_progress)(
 	    void *owner, const char *image, const char *status, int64_t current, int64_t total);

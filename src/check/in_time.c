@@ -64,8 +64,7 @@ static void judge_order(
 	buf_add_string(&draft->actual, "at about the same time");
 	add_when(&when, done, moment.low);
 	add_when(&came, moment, done.low);
-	draft_inconclusive(draft,
-	    "step %s took effect %s, and %s came %s: nobody knows which was first", id,
+	draft_inconclusive(draft, "step %s took effect %s, and %s came %s: nobody knows which was first", id,
 	    buf_string(&when), buf_string(&what), buf_string(&came));
 }
 

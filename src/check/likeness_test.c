@@ -72,7 +72,8 @@ static void test_error_is_the_least(void **state)
 			draws[i].gap.low -= llround(random_share(0, 2e8));
 		likeness_find(draws, GAPS_MAX, 0.5, &likeness);
 		double least = INFINITY, most = INFINITY;
-		for (double share = 0; share < 1.2; share += 0.0005) {
+		for (size_t step = 0; step < 2400; step++) {
+			double share = (double)step * 0.0005;
 			double near = 0, far = 0;
 			for (size_t i = 0; i < GAPS_MAX; i++) {
 				double at = share * (double)draws[i].delay;

@@ -27,6 +27,7 @@ enum verdict worlds_verdict(const struct worlds *worlds)
 void facts_gather(struct facts *facts, const struct plan *plan, const struct trace *trace)
 {
 	*facts = (struct facts){ .plan = plan, .trace = trace, .count = trace->event_count, .end = "" };
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers is meant */
 	facts->events = xcalloc(facts->count, sizeof(*facts->events));
 	for (size_t i = 0; i < facts->count; i++) {
 		const struct event *event = &trace->events[i];
@@ -90,9 +91,8 @@ const struct event *find_death(const struct facts *facts, size_t service)
 		const char *what = event->service.event;
 		if (strcmp(what, "started") == 0 || strcmp(what, "restarted") == 0)
 			death = NULL;
-		else if (!event->service.asked && strcmp(what, "exited") == 0)
-			death = event;
-		else if (!event->service.asked && strcmp(what, "oom-killed") == 0 && !death)
+		else if (!event->service.asked &&
+			 (strcmp(what, "exited") == 0 || (strcmp(what, "oom-killed") == 0 && !death)))
 			death = event;
 	}
 	return death;

@@ -68,11 +68,13 @@ struct happening {
 
 /* for_each (event, facts): all events; for_each_of: those of one kind and one name. Two loops in one: `break`
  * would leave the inner one only, so nothing breaks out of them. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): `it` is a name that is declared */
 #define for_each(it, facts)                                                                \
 	for (size_t number_of_##it = 0; number_of_##it < (facts)->count; number_of_##it++) \
 		for (const struct event *it = (facts)->events[number_of_##it]; it; it = NULL)
 #define for_each_of(it, facts, which, name) \
 	for_each(it, facts) if (it->kind == (which) && strcmp(it->of, (name)) == 0)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static inline struct span span_of(const struct event *event)
 {

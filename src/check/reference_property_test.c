@@ -81,7 +81,7 @@ static const char *const attempts[] = {
 	"{ of: ready, reach: a, within: 200ms, after: { attempt: 2, of: tap } }",
 	"{ of: ready, never: c, after: { attempt: 1, of: tap, after: redis.ready } }",
 	"{ of: tap, agrees: { log: 'retrying in (\\d+)ms', in: gateway.log, unit: ms } }",
-	"{ of: tap, agrees: { log: 'retrying in (\\d+)ms', in: gateway.log, unit: ms }, " WHILE_READY " }",
+	("{ of: tap, agrees: { log: 'retrying in (\\d+)ms', in: gateway.log, unit: ms }, " WHILE_READY " }"),
 };
 
 static const char *const words[] = {

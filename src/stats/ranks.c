@@ -148,8 +148,9 @@ static size_t outside_count(size_t a_count, size_t b_count, double ties)
 	}
 	double *chances OWNED = distribution_of_u(a_count, b_count);
 	size_t count = 0;
-	for (double tail = chances[0]; tail <= 0.025; tail += chances[count])
-		count++;
+	double tail = chances[0];
+	while (tail <= 0.025)
+		tail += chances[++count];
 	return count;
 }
 
