@@ -26,11 +26,11 @@ static void helped(void *owner, const char *said, const struct err *err)
 	struct err failure = ERR_INIT;
 	/* Whoever uses up the memory of a service may be killed beside it: the death has come all the same.
 	 */
-	if (err && container->died_ns >= container->asked_ns)
-		said = "done";
-	else if (err && container->out_of_memory)
-		said = "other";
-	if (!said) {
+	if (err && (container->died_ns >= container->asked_ns || container->out_of_memory)) {
+		said = container->died_ns >= container->asked_ns ? "done" : "other";
+		err = NULL;
+	}
+	if (err) {
 		failure = *err;
 		err_wrap(&failure, "make `%s` die", container->service->name);
 	} else if (strncmp(said, "error ", 6) == 0) {

@@ -35,6 +35,7 @@ enum { TRACES = 2100 };
 #define FROM_READY "after: redis.ready"
 #define WHILE_READY "during: { from: redis.ready, until: redis.stopped }"
 
+/* NOLINTBEGIN(bugprone-suspicious-missing-comma): texts that go on behind a macro */
 static const char *const states[] = {
 	"{ of: ready, reach: a }",
 	"{ of: ready, reach: a, within: 400ms, " FROM_READY " }",
@@ -81,7 +82,7 @@ static const char *const attempts[] = {
 	"{ of: ready, reach: a, within: 200ms, after: { attempt: 2, of: tap } }",
 	"{ of: ready, never: c, after: { attempt: 1, of: tap, after: redis.ready } }",
 	"{ of: tap, agrees: { log: 'retrying in (\\d+)ms', in: gateway.log, unit: ms } }",
-	("{ of: tap, agrees: { log: 'retrying in (\\d+)ms', in: gateway.log, unit: ms }, " WHILE_READY " }"),
+	"{ of: tap, agrees: { log: 'retrying in (\\d+)ms', in: gateway.log, unit: ms }, " WHILE_READY " }",
 };
 
 static const char *const words[] = {
@@ -119,6 +120,7 @@ static const char *const easy[] = {
 	"{ of: gateway, never: [oom-killed, removed] }",
 	"{ of: ready, reach: a }",
 };
+/* NOLINTEND(bugprone-suspicious-missing-comma) */
 
 #define PHASES "  - phase: { redis: [ { refused, attempts: 2 }, { hung, for: 1s }, ready ] }\n"
 
