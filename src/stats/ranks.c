@@ -5,6 +5,7 @@
 #include "stats/summary.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 static const double Z95 = 1.959963984540054;
@@ -154,22 +155,71 @@ static size_t outside_count(size_t a_count, size_t b_count, double ties)
 	return count;
 }
 
+/* ---- the differences b - a of two sorted samples, of which there are too many to be written down ---- */
+
+struct differences {
+	const double *a, *b;
+	size_t a_count, b_count;
+};
+
+/* How many are at most this: the larger b is, the fewer of a are large enough. */
+static size_t count_upto(const struct differences *all, double limit)
+{
+	size_t count = 0, first = 0;
+	for (size_t j = 0; j < all->b_count; j++) {
+		while (first < all->a_count && all->b[j] - all->a[first] > limit)
+			first++;
+		count += all->a_count - first;
+	}
+	return count;
+}
+
+/* Doubles in their order as whole numbers, and back: what lies between two can be halved 64 times. */
+static uint64_t place_of(double value)
+{
+	uint64_t bits;
+	memcpy(&bits, &value, sizeof(bits));
+	return bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
+}
+
+static double value_at(uint64_t place)
+{
+	uint64_t bits = place >> 63 ? place & ~(UINT64_C(1) << 63) : ~place;
+	double value;
+	memcpy(&value, &bits, sizeof(value));
+	return value;
+}
+
+/* The one with `rank` before it: the least number that more than `rank` of them do not exceed. */
+static double difference_at(const struct differences *all, size_t rank)
+{
+	uint64_t low = place_of(all->b[0] - all->a[all->a_count - 1]);
+	uint64_t high = place_of(all->b[all->b_count - 1] - all->a[0]);
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+		if (count_upto(all, value_at(middle)) > rank)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return value_at(low) + 0.0; /* of -0 and 0 the first is found */
+}
+
 struct shift hodges_lehmann(const double *a, size_t a_count, const double *b, size_t b_count)
 {
 	if (a_count == 0 || b_count == 0)
 		BUG("no shift between %zu and %zu values", a_count, b_count);
-	size_t count = a_count * b_count, at = 0;
-	double *differences OWNED = xmalloc(count * sizeof(*differences));
+	double *left OWNED = sorted_copy(a, a_count, NULL, 0),
+		     *right OWNED = sorted_copy(b, b_count, NULL, 0);
 	double *pooled OWNED = sorted_copy(a, a_count, b, b_count);
-	for (size_t i = 0; i < a_count; i++)
-		for (size_t j = 0; j < b_count; j++)
-			differences[at++] = b[j] - a[i];
-	sort_values(differences, count);
+	struct differences all = { .a = left, .b = right, .a_count = a_count, .b_count = b_count };
+	size_t count = a_count * b_count;
 	size_t outside = outside_count(a_count, b_count, sum_of_ties(pooled, a_count + b_count));
-	struct shift shift = { .estimate = quantile(differences, count, 0.5), .has_interval = outside > 0 };
+	const double middle[] = { difference_at(&all, (count - 1) / 2), difference_at(&all, count / 2) };
+	struct shift shift = { .estimate = quantile(middle, 2, 0.5), .has_interval = outside > 0 };
 	if (outside > 0) {
-		shift.low = differences[outside - 1];
-		shift.high = differences[count - outside];
+		shift.low = difference_at(&all, outside - 1);
+		shift.high = difference_at(&all, count - outside);
 	}
 	return shift;
 }

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "stats/summary.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -181,6 +182,45 @@ static void test_shift(void **state)
 	assert_false(hodges_lehmann(earlier, 3, at_term, 3).has_interval);
 }
 
+/* Against all differences, written down and sorted: with ties, of both signs, of all sizes. */
+static void test_shift_is_the_median(void **state)
+{
+	(void)state;
+	enum { MOST = 12 };
+	struct random_stream stream = random_stream(11, (const char *const[]){ "median", NULL });
+	for (size_t trial = 0; trial < 500; trial++) {
+		double a[MOST], b[MOST], all[MOST * MOST];
+		size_t a_count = 1 + (size_t)random_up_to(&stream, MOST - 1);
+		size_t b_count = 1 + (size_t)random_up_to(&stream, MOST - 1);
+		double scale = pow(10, (double)random_up_to(&stream, 40) - 20);
+		for (size_t i = 0; i < a_count; i++)
+			a[i] = ((double)random_up_to(&stream, 20) - 10) * scale;
+		for (size_t j = 0; j < b_count; j++)
+			b[j] = ((double)random_up_to(&stream, 20) - 10) * scale;
+		for (size_t i = 0; i < a_count; i++)
+			for (size_t j = 0; j < b_count; j++)
+				all[i * b_count + j] = b[j] - a[i];
+		double estimate = hodges_lehmann(a, a_count, b, b_count).estimate;
+		assert_near(estimate, summarise(all, a_count * b_count).median, 0);
+		assert_false(signbit(estimate) && estimate == 0);
+	}
+}
+
+/* As many as a report can have runs, and more: the pairs of all have no room in any memory. */
+static void test_shift_of_very_many(void **state)
+{
+	(void)state;
+	enum { COUNT = 200000 };
+	double *a OWNED = xmalloc(COUNT * sizeof(*a)), *b OWNED = xmalloc(COUNT * sizeof(*b));
+	for (size_t i = 0; i < COUNT; i++) {
+		a[i] = (double)i;
+		b[i] = (double)(COUNT - i) + 1000;
+	}
+	struct shift shift = hodges_lehmann(a, COUNT, b, COUNT);
+	assert_near(shift.estimate, 1001, 0);
+	assert_true(shift.has_interval && shift.low < 1001 && shift.high > 1001);
+}
+
 /* 95 of 100 intervals hold the true shift. */
 static void test_shift_covers(void **state)
 {
@@ -212,6 +252,8 @@ int main(void)
 		cmocka_unit_test(test_least_p),
 		cmocka_unit_test(test_uniform),
 		cmocka_unit_test(test_shift),
+		cmocka_unit_test(test_shift_is_the_median),
+		cmocka_unit_test(test_shift_of_very_many),
 		cmocka_unit_test(test_shift_covers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
