@@ -52,7 +52,9 @@ int duration_parse(const char *text, int64_t *ret_ns, struct err *err)
 	const struct unit *last = NULL;
 	double total = 0;
 	do {
+		const char *start = cursor;
 		double value = parse_number(&cursor);
+		int digits = cursor - start < 20 ? (int)(cursor - start) : 20;
 		if (isnan(value))
 			return err_set(err, ERR_INVALID,
 			    "`%.40s` is not a duration; write a number with a unit, "
@@ -62,8 +64,8 @@ int duration_parse(const char *text, int64_t *ret_ns, struct err *err)
 		if (length == 0)
 			return err_set(err, ERR_INVALID,
 			    "`%.40s` has no unit; write one of ns, us, ms, s, m, h, "
-			    "as in %.20ss or %.20sms",
-			    text, text, text);
+			    "as in %.*ss or %.*sms",
+			    text, digits, start, digits, start);
 		const struct unit *unit = find_unit(cursor, length);
 		if (!unit)
 			return err_set(err, ERR_INVALID,
