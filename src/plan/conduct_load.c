@@ -12,7 +12,18 @@
 
 int read_connections(struct reader *reader, const struct node *node, void *into, struct err *err)
 {
-	return read_count_range(reader, node, &((struct expectation *)into)->connections, err);
+	struct range *range = &((struct expectation *)into)->connections;
+	if (read_count_range(reader, node, range, err) < 0)
+		return -1;
+	if (range->high == 0)
+		return refuse(reader, node, err,
+		    "`%s` can never be shown: where no connection was seen, nothing was; allow 1 at least",
+		    SHOW(node->text));
+	if (range->low == 0 && range->high == INT64_MAX)
+		return refuse(reader, node, err,
+		    "`%s` is true of any number of connections; write a range with an end, as in ..1",
+		    SHOW(node->text));
+	return 0;
 }
 
 /* ---- ends ---- */
