@@ -16,13 +16,12 @@ static void print_help(void)
 {
 	puts("usage: falsestart check [-v] [--json FILE] SCENARIO TRACE\n"
 	     "\n"
-	     "Judges a recorded trace (reports/…/NAME.ndjson) by a scenario, with no engine: the verdict is "
-	     "the one of\n"
-	     "the run, unless the scenario was changed since. The speed is the one the trace was recorded "
-	     "at.\n"
+	     "Judges a recorded trace (reports/…/NAME.ndjson) by a scenario, with no engine:\n"
+	     "the verdict is the one of the run, unless the scenario was changed since. The\n"
+	     "speed is the one the trace was recorded at.\n"
 	     "\n"
-	     "  -v, --verbose  show every expectation and a timeline\n"
-	     "      --json FILE  also write the report as JSON, with the very figures of the run's");
+	     "  -v, --verbose    show every expectation and a timeline\n"
+	     "      --json FILE  also write the report as JSON, with the figures of the run");
 }
 
 /* The durations of the plan were divided by the speed of the run, which the trace's first line tells. */

@@ -130,17 +130,17 @@ static int parse(struct clean_options *options, int argc, char **argv, const cha
 	return -1;
 }
 
+static const char help[] = "usage: falsestart clean [--run ID] [--engine ADDR]\n"
+			   "\n"
+			   "Removes the containers, networks and volumes that runs left behind (after a\n"
+			   "power cut, say), found by their label io.falsestart.run; with --run only those\n"
+			   "of one run. Runs under way lose theirs too.";
+
 int command_clean(int argc, char **argv)
 {
 	struct clean_options options = { 0 };
 	int status;
-	if (parse(&options, argc, argv, "clean",
-		"usage: falsestart clean [--run ID] [--engine ADDR]\n\n"
-		"Removes the containers, networks and volumes that runs left behind (after a power cut, "
-		"say), found by\n"
-		"their label io.falsestart.run; with --run only those of one run. Runs under way lose theirs "
-		"too.",
-		&status) < 0)
+	if (parse(&options, argc, argv, "clean", help, &status) < 0)
 		return status;
 	struct clean clean;
 	struct err err = ERR_INIT;

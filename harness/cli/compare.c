@@ -26,18 +26,18 @@ static void print_help(void)
 {
 	puts("usage: falsestart compare [OPTION]… OLD NEW\n"
 	     "\n"
-	     "Says what really changed between two sets of runs, and what chance could have done. OLD and "
-	     "NEW are\n"
-	     "reports of `falsestart run --repeat N --json FILE`, or folders that hold a report.json "
-	     "(reports/latest).\n"
+	     "Says what really changed between two sets of runs, and what chance could have\n"
+	     "done. OLD and NEW are reports of `falsestart run --repeat N --json FILE`, or\n"
+	     "folders that hold a report.json (reports/latest).\n"
 	     "\n"
-	     "      --alpha P      how unlikely chance must be (default 0.01), over all figures together\n"
+	     "      --alpha P       how unlikely chance must be, over all figures together\n"
+	     "                      (default 0.01)\n"
 	     "      --threshold N%  by how much a median must have moved (default 10%)\n"
-	     "      --json FILE    also write every figure here\n"
-	     "  -v, --verbose      show what did not change, too\n"
+	     "      --json FILE     also write every figure here\n"
+	     "  -v, --verbose       show what did not change, too\n"
 	     "\n"
-	     "Exit status: 0 nothing got worse, 1 something did, 2 usage, 4 there were too few runs to tell "
-	     "anything.");
+	     "Exit status: 0 nothing got worse, 1 something did, 2 usage or no such reports,\n"
+	     "4 there were too few runs to tell anything.");
 }
 
 static int parse_share(

@@ -180,6 +180,15 @@ static int examine(const char *address)
 	return doctor.ill ? EXIT_ENVIRONMENT : EXIT_PASSED;
 }
 
+static void print_help(void)
+{
+	puts("usage: falsestart doctor [--engine ADDR]\n"
+	     "\n"
+	     "Looks at the engine, the rights to use it, its kernel, what earlier runs left,\n"
+	     "the images of the bundled scenarios, and whether an agent can work there. Exit\n"
+	     "status 3 when something keeps runs from working.");
+}
+
 int command_doctor(int argc, char **argv)
 {
 	static const struct option long_options[] = {
@@ -190,11 +199,7 @@ int command_doctor(int argc, char **argv)
 	const char *address = NULL;
 	for (int option; (option = getopt_long(argc, argv, "h", long_options, NULL)) != -1;) {
 		if (option == 'h') {
-			puts("usage: falsestart doctor [--engine ADDR]\n\n"
-			     "Looks at the engine, the rights to use it, its kernel, what earlier runs left, "
-			     "the images of the\n"
-			     "bundled scenarios, and whether an agent can work there. Exit status 3 when "
-			     "something keeps runs from working.");
+			print_help();
 			return EXIT_PASSED;
 		}
 		if (option != 'e') {

@@ -12,7 +12,7 @@ const struct command commands[] = {
 	{ "run", "[OPTION]… PATH…", "run scenarios (files or folders) and judge them", command_run },
 	{ "check", "SCENARIO TRACE", "judge a recorded trace again, with no engine", command_check },
 	{ "compare", "OLD NEW", "say what really changed between two sets of runs", command_compare },
-	{ "doctor", "", "look at engine, rights, images and kernel; say how to mend what is wrong",
+	{ "doctor", "", "look at engine, rights, images, kernel; say how to mend what is wrong",
 	    command_doctor },
 	{ "clean", "[--run ID]", "remove what an earlier run left on the engine", command_clean },
 	{ "reap", "--run ID", NULL, command_reap },
@@ -21,19 +21,21 @@ const struct command commands[] = {
 
 static void print_help(FILE *out)
 {
-	fputs("falsestart finds services that start before the gun: it runs them and their dependencies in "
-	      "every\n"
-	      "wrong order on a real container engine, watches what they do, and judges it.\n\n"
-	      "usage: falsestart COMMAND …\n\n",
+	fputs("falsestart finds services that start before the gun: it runs them and their\n"
+	      "dependencies in every wrong order on a real container engine, watches what they\n"
+	      "do, and judges it.\n"
+	      "\n"
+	      "usage: falsestart COMMAND …\n"
+	      "\n",
 	    out);
 	for (const struct command *command = commands; command->name; command++)
 		if (command->summary)
-			fprintf(
-			    out, "  %-7s %-16s %s\n", command->name, command->arguments, command->summary);
-	fputs("\nfalsestart COMMAND --help tells more. Exit status: 0 passed, 1 failed, 2 usage or invalid "
-	      "scenario,\n"
-	      "3 environment (engine, image, agent), 4 inconclusive, 5 nothing selected, 129/130/143 "
-	      "interrupted.\n",
+			fprintf(out, "  %s%s%s\n          %s\n", command->name,
+			    *command->arguments ? " " : "", command->arguments, command->summary);
+	fputs("\n"
+	      "falsestart COMMAND --help tells more. Exit status: 0 passed, 1 failed, 2 usage\n"
+	      "or invalid scenario, 3 environment (engine, image, agent), 4 inconclusive,\n"
+	      "5 nothing selected, 129/130/143 interrupted.\n",
 	    out);
 }
 
