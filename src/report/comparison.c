@@ -100,17 +100,27 @@ static void add_rate(struct rows *rows, const struct recorded_scenario *a, const
 	};
 }
 
+static const struct recorded_figure *figure_like(
+    const struct recorded_scenario *scenario, const struct recorded_figure *figure)
+{
+	for (size_t i = 0; i < scenario->figure_count; i++) {
+		const struct recorded_figure *other = &scenario->figures[i];
+		if (strcmp(other->id, figure->id) == 0 && other->unit == figure->unit &&
+		    other->kind == figure->kind)
+			return other;
+	}
+	return NULL;
+}
+
 static void add_scenario(
     struct rows *rows, const struct recorded_scenario *a, const struct recorded_scenario *b)
 {
 	add_rate(rows, a, b);
-	for (size_t i = 0; i < a->figure_count; i++)
-		for (size_t k = 0; k < b->figure_count; k++) {
-			const struct recorded_figure *left = &a->figures[i], *right = &b->figures[k];
-			if (strcmp(left->id, right->id) == 0 && left->unit == right->unit &&
-			    left->kind == right->kind)
-				add_figure(rows, a->name, left, right);
-		}
+	for (size_t i = 0; i < a->figure_count; i++) {
+		const struct recorded_figure *other = figure_like(b, &a->figures[i]);
+		if (other)
+			add_figure(rows, a->name, &a->figures[i], other);
+	}
 }
 
 static const struct recorded_scenario *find(const struct recorded *recorded, const char *name)
@@ -119,6 +129,24 @@ static const struct recorded_scenario *find(const struct recorded *recorded, con
 		if (strcmp(recorded->scenarios[i].name, name) == 0)
 			return &recorded->scenarios[i];
 	return NULL;
+}
+
+/* What `one` has and `other` has not: whole scenarios, and figures of those that both have. What is no more
+ * measured is no more compared, and nobody may take that for "did not change". */
+static void find_missing(struct only *only, const struct recorded *one, const struct recorded *other)
+{
+	for (size_t i = 0; i < one->scenario_count; i++) {
+		const struct recorded_scenario *scenario = &one->scenarios[i];
+		const struct recorded_scenario *same = find(other, scenario->name);
+		if (!same)
+			*array_push(only->items, only->count) =
+			    (struct missing){ .scenario = scenario->name };
+		for (size_t k = 0; same && k < scenario->figure_count; k++)
+			if (!figure_like(same, &scenario->figures[k]))
+				*array_push(only->items, only->count) =
+				    (struct missing){ .scenario = scenario->name,
+					    .id = scenario->figures[k].id };
+	}
 }
 
 /* ---- what it means ---- */
@@ -240,13 +268,9 @@ struct comparison *compare(const struct recorded *old_runs, const struct recorde
 		const struct recorded_scenario *a = &old_runs->scenarios[i], *b = find(new_runs, a->name);
 		if (b)
 			add_scenario(&rows, a, b);
-		else
-			*array_push(comparison->only_old, comparison->only_old_count) = a->name;
 	}
-	for (size_t i = 0; i < new_runs->scenario_count; i++)
-		if (!find(old_runs, new_runs->scenarios[i].name))
-			*array_push(comparison->only_new, comparison->only_new_count) =
-			    new_runs->scenarios[i].name;
+	find_missing(&comparison->only_old, old_runs, new_runs);
+	find_missing(&comparison->only_new, new_runs, old_runs);
 	if (rows.count > 0) {
 		fill(comparison, &rows, limits);
 		free(rows.items);
@@ -263,8 +287,8 @@ void comparison_free(struct comparison *comparison)
 	if (!comparison)
 		return;
 	free(comparison->rows);
-	free(comparison->only_old);
-	free(comparison->only_new);
+	free(comparison->only_old.items);
+	free(comparison->only_new.items);
 	free(comparison);
 }
 

@@ -37,12 +37,22 @@ struct compared {
 	struct shift shift;            /* of a figure, where both sides have values */
 };
 
+/* What cannot be compared. */
+struct missing {
+	const char *scenario;
+	const char *id; /* of a figure; NULL: the whole scenario */
+};
+
+struct only {
+	struct missing *items;
+	size_t count;
+};
+
 struct comparison {
 	struct compared *rows; /* the worst first, then by p */
 	size_t count;
-	size_t runs_needed;                /* a side, to tell anything at all; 0: there were enough */
-	const char **only_old, **only_new; /* scenarios that the other does not have */
-	size_t only_old_count, only_new_count;
+	size_t runs_needed;             /* a side, to tell anything at all; 0: there were enough */
+	struct only only_old, only_new; /* what the other does not have */
 };
 
 struct comparison_limits {

@@ -3,11 +3,15 @@
 #include "base/err.h"
 #include "report/json_private.h"
 
-static json_t *json_names(const char *const *names, size_t count)
+static json_t *json_only(const struct only *only)
 {
 	json_t *array = json_array();
-	for (size_t i = 0; i < count; i++)
-		json_push(array, json_text(NULL, names[i]));
+	for (size_t i = 0; i < only->count; i++) {
+		json_t *object = json_object();
+		json_put(object, "scenario", json_text(NULL, only->items[i].scenario));
+		json_put(object, "id", json_text(NULL, only->items[i].id));
+		json_push(array, object);
+	}
 	return array;
 }
 
@@ -57,8 +61,8 @@ void comparison_json(
 	for (size_t i = 0; i < comparison->count; i++)
 		json_push(rows, json_row(&comparison->rows[i]));
 	json_put(object, "figures", rows);
-	json_put(object, "only_old", json_names(comparison->only_old, comparison->only_old_count));
-	json_put(object, "only_new", json_names(comparison->only_new, comparison->only_new_count));
+	json_put(object, "only_old", json_only(&comparison->only_old));
+	json_put(object, "only_new", json_only(&comparison->only_new));
 	int result = json_dump_callback(object, add_to_buf, out, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
 	json_decref(object);
 	if (result != 0)

@@ -94,12 +94,15 @@ static void print_row(struct page *page, const struct compared *row)
 	page_newline(page);
 }
 
-static void print_only(struct page *page, const char *which, const char *const *names, size_t count)
+static void print_only(struct page *page, const char *which, const struct only *only)
 {
 	struct buf line CLEANUP(buf_release) = { 0 };
-	for (size_t i = 0; i < count; i++)
-		buf_addf(&line, "%s%s", i ? ", " : "", names[i]);
-	if (count == 0)
+	for (size_t i = 0; i < only->count; i++) {
+		const struct missing *missing = &only->items[i];
+		buf_addf(&line, "%s%s%s%s", i ? ", " : "", missing->scenario, missing->id ? " / " : "",
+		    missing->id ? missing->id : "");
+	}
+	if (only->count == 0)
 		return;
 	page_pad(page, INDENT);
 	page_addf(page, INK_DOUBTFUL, "only in the %s runs: ", which);
@@ -140,7 +143,7 @@ void comparison_text(const struct comparison *comparison, const struct compariso
 	for (size_t i = 0; i < comparison->count; i++)
 		if (options->verbose || comparison->rows[i].change < CHANGE_NONE)
 			print_row(&page, &comparison->rows[i]);
-	print_only(&page, "old", comparison->only_old, comparison->only_old_count);
-	print_only(&page, "new", comparison->only_new, comparison->only_new_count);
+	print_only(&page, "old", &comparison->only_old);
+	print_only(&page, "new", &comparison->only_new);
 	print_summary(&page, comparison, limits);
 }
