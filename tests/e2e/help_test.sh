@@ -14,6 +14,12 @@ for command in '' run check compare doctor clean; do
 	expect [ "$(grep -c ' $' "$out")" = 0 ]
 done
 
+topic "help of ./dev"
+"$sources/dev" help >"$out"
+expect_text "$out" 'usage: ./dev'
+expect [ "$(wc -l <"$out")" -le 24 ]
+expect [ "$(wc -L <"$out")" -le 80 ]
+
 topic "what help lists is there"
 for command in run check compare; do
 	run 20 "$command" --help
