@@ -8,6 +8,7 @@
 
 #define BUCKETS 4096 /* a power of two */
 #define PORTS_MAX 16
+#define IGNORED_MAX 2
 /* A server that goes on and on while its client is silent: enough of it was heard. */
 #define SILENT_CLIENT_BYTES (64 * 1024)
 
@@ -56,7 +57,10 @@ static struct {
 		enum protocol protocol;
 	} ports[PORTS_MAX];
 	size_t port_count;
-	uint16_t ignored;
+	struct ignored {
+		uint16_t port; /* 0: free */
+		bool everywhere;
+	} ignored[IGNORED_MAX];
 } table;
 
 /* ---- the table ---- */
@@ -249,9 +253,18 @@ static struct connection *succeed(struct connection *connection, int64_t at_ns)
 	return connection;
 }
 
+static bool is_ignored(const struct endpoint *to)
+{
+	for (int i = 0; i < IGNORED_MAX; i++)
+		if (table.ignored[i].port == to->port && to->port &&
+		    (table.ignored[i].everywhere || is_loopback(to)))
+			return true;
+	return false;
+}
+
 static void take_syn(struct connection *connection, const struct packet *packet, int interface, int64_t at_ns)
 {
-	if (is_loopback(&packet->to) && table.ignored && packet->to.port == table.ignored)
+	if (is_ignored(&packet->to))
 		return;
 	if (connection && connection->unsent) {
 		connection->unsent = false;
@@ -654,7 +667,14 @@ int connections_classify(uint16_t port, enum protocol protocol)
 	return 0;
 }
 
-void connections_ignore(uint16_t port)
+int connections_ignore(uint16_t port, bool everywhere)
 {
-	table.ignored = port;
+	for (int i = 0; i < IGNORED_MAX; i++) {
+		struct ignored *ignored = &table.ignored[i];
+		if (ignored->port && ignored->port != port)
+			continue;
+		*ignored = (struct ignored){ port, everywhere };
+		return 0;
+	}
+	return -1;
 }

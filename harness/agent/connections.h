@@ -21,8 +21,9 @@
 
 /* At most 16 ports; -1 when there is no room. */
 int connections_classify(uint16_t port, enum protocol protocol);
-/* Connections to this port of the loopback are the agent's own business. */
-void connections_ignore(uint16_t port);
+/* Connections to this port are the agent's own business: of the loopback, or wherever they go. Two ports at
+ * most; -1 when there is no room. */
+int connections_ignore(uint16_t port, bool everywhere);
 
 void connections_packet(const struct packet *packet, int interface, bool outgoing, int64_t at_ns);
 void connections_gone(const struct endpoint *local, const struct endpoint *remote, int64_t at_ns);

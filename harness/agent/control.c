@@ -306,6 +306,7 @@ static const struct verb {
 	{ "name", COMMAND_NAME, parse_name_command },
 	{ "resolve", COMMAND_RESOLVE, parse_resolve },
 	{ "forward", COMMAND_FORWARD, parse_forward },
+	{ "alone", COMMAND_ALONE, parse_no_more },
 	{ "tap", COMMAND_TAP_PORT, parse_tap },
 	{ "ignore", COMMAND_IGNORE, parse_ignore },
 	{ "gate", COMMAND_GATE, parse_gate },
@@ -326,7 +327,7 @@ static const char *parse_verb(struct fields *fields, struct command *command)
 			return verbs[i].parse(fields, command);
 		}
 	}
-	return "expected ping, name, resolve, forward, tap, ignore, gate, seal or quit";
+	return "expected ping, name, resolve, forward, alone, tap, ignore, gate, seal or quit";
 }
 
 const char *control_parse(const char *line, size_t length, struct command *ret_command, int *ret_field)

@@ -53,9 +53,12 @@ static void test_plain(void **state)
 	accept_line("999999999999999999 quit");
 	assert_int_equal(command.kind, COMMAND_QUIT);
 	assert_int_equal(command.number, 999999999999999999);
+	accept_line("5 alone");
+	assert_int_equal(command.kind, COMMAND_ALONE);
 	accept_line("5 seal");
 	assert_int_equal(command.kind, COMMAND_SEAL);
 	refuse_line("5 seal eth0", 3, "nothing more");
+	refuse_line("5 alone redis", 3, "nothing more");
 	refuse_line("", 1, "a number of at most 18 digits");
 	refuse_line("ping", 1, "a number");
 	refuse_line("-1 ping", 1, "a number");

@@ -46,6 +46,8 @@ static const char *carry_out(const struct command *command)
 		    &command->resolve.stale, command->resolve.attempts, command->resolve.stays);
 	case COMMAND_FORWARD:
 		return names_forward(&command->forward);
+	case COMMAND_ALONE:
+		return names_alone();
 	case COMMAND_TAP_PORT:
 		return tap_classify(command->tap.port, command->tap.protocol);
 	case COMMAND_TAP_ON:

@@ -49,6 +49,11 @@ const char *names_forward(const struct sockaddr_storage *server)
 	return note("forward %d\n", server->ss_family);
 }
 
+const char *names_alone(void)
+{
+	return note("alone\n");
+}
+
 const char *seal(void)
 {
 	return note("seal\n");
@@ -177,15 +182,16 @@ static void test_every_command(void **state)
 {
 	(void)state;
 	type("1 ping\n2 name redis 192.0.2.1 ::1\n3 resolve * late 5 attempts=2 stays\n4 forward ::1\n"
-	     "5 tap 6379 redis\n6 tap on\n7 ignore 192.0.2.1\n8 gate 80 hung for=1 then ready\n9 seal\n"
-	     "10 quit\n11 ping\n");
+	     "5 tap 6379 redis\n6 tap on\n7 ignore 192.0.2.1\n8 gate 80 hung for=1 then ready\n9 seal\n10 "
+	     "alone\n"
+	     "11 quit\n12 ping\n");
 	run();
-	assert_string_equal(
-	    reader.bytes, "ok 1\nok 2\nok 3\nok 4\nok 5\nok 6\nok 7\nok 8\nok 9\nok 10\n"); /* not 11 */
+	assert_string_equal(reader.bytes,
+	    "ok 1\nok 2\nok 3\nok 4\nok 5\nok 6\nok 7\nok 8\nok 9\nok 10\nok 11\n"); /* not 12 */
 	char expected[512];
 	snprintf(expected, sizeof(expected),
 	    "name redis %d 2\nresolve * %d 5000000 0 2 stays\nforward %d\ntap 6379 %d\nsocket notices begin\n"
-	    "tap begins\nignore %d\ngate 80 %d 2\nseal\n",
+	    "tap begins\nignore %d\ngate 80 %d 2\nseal\nalone\n",
 	    AF_INET, RESOLVE_LATE, AF_INET6, PROTOCOL_REDIS, AF_INET, GATE_HUNG);
 	assert_string_equal(asked, expected);
 }
@@ -233,10 +239,10 @@ static void test_long_lines(void **state)
 	type("45 ping\n46 ping"); /* the last is never ended, and never carried out */
 	end_input();
 	run();
-	assert_string_equal(reader.bytes,
-	    "error 41 field 2: expected ping, name, resolve, forward, tap, ignore, gate, seal or quit\n"
-	    "error 42 expected a line of at most 1024 bytes\nok 43\n"
-	    "error 44 expected a line of at most 1024 bytes\nok 45\n");
+	assert_string_equal(reader.bytes, "error 41 field 2: expected ping, name, resolve, forward, alone, "
+					  "tap, ignore, gate, seal or quit\n"
+					  "error 42 expected a line of at most 1024 bytes\nok 43\n"
+					  "error 44 expected a line of at most 1024 bytes\nok 45\n");
 }
 
 /* Pieces of lines, as a pipe may bring them. */

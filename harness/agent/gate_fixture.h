@@ -7,6 +7,7 @@
 
 #include "agent/gate_private.h"
 #include "agent/netlink.h"
+#include "agent/nft.h"
 #include "agent/output.h"
 
 #include <arpa/inet.h>
@@ -121,7 +122,7 @@ static inline bool has_table(void)
 	gate_table_name(table, PORT);
 	batch_begin(&batch);
 	size_t start = batch.length;
-	batch_message(&batch, NFT_MSG_GETTABLE, NLM_F_ACK);
+	batch_message(&batch, FAMILY_INET, NFT_MSG_GETTABLE, NLM_F_ACK);
 	batch_text(&batch, NFTA_TABLE_NAME, table);
 	int fd = netlink_open(NETLINK_NETFILTER, 0);
 	bool has = send(fd, batch.bytes + start, batch.length - start, 0) > 0 &&

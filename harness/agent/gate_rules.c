@@ -301,7 +301,7 @@ int gate_rules_set(const struct gate *gate, const struct script *script, enum ru
 	static struct batch batch;
 	char table[GATE_TABLE_BYTES];
 	gate_table_name(table, gate->port);
-	struct nft nft = { .batch = &batch, .table = table };
+	struct nft nft = { .batch = &batch, .family = FAMILY_INET, .table = table };
 	batch_begin(&batch);
 	if (scope == RULES_NEW_SCRIPT) {
 		nft_table_anew(&nft);
@@ -325,7 +325,7 @@ int gate_rules_remove(const struct gate *gate)
 	static struct batch batch;
 	char table[GATE_TABLE_BYTES];
 	gate_table_name(table, gate->port);
-	struct nft nft = { .batch = &batch, .table = table };
+	struct nft nft = { .batch = &batch, .family = FAMILY_INET, .table = table };
 	batch_begin(&batch);
 	nft_table_remove(&nft);
 	return batch_send(&batch);

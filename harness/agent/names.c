@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#define DNS_PORT 53
 #define OPEN_TRIES 16
 #define UNANSWERED_MAX 256
 #define LATE_MAX 128
@@ -36,6 +37,8 @@ static struct {
 	int unanswered_count;
 	struct late late[LATE_MAX];
 	struct timeout late_due;
+	uint16_t port; /* of our sockets, UDP and TCP */
+	bool has_ipv6;
 } names;
 
 /* ---- questions without an answer ---- */
@@ -205,7 +208,7 @@ static void tell_used_up(const char *name, int64_t at_ns)
 void asker_reply(const struct asker *asker, const uint8_t *message, size_t length)
 {
 	if (asker->slot < 0)
-		names_udp_reply(&asker->client, message, length);
+		names_udp_reply(asker, message, length);
 	else
 		names_tcp_reply(asker, message, length);
 }
@@ -351,44 +354,59 @@ const char *names_resolve(const char *name, enum resolution how, int64_t late_ns
 	return name_table_resolve(name, how, late_ns, stale, attempts, stays);
 }
 
-struct sockaddr_storage loopback_address(int family, uint16_t port)
-{
-	struct sockaddr_storage address = { .ss_family = (sa_family_t)family };
-	if (family == AF_INET) {
-		struct sockaddr_in *in = (struct sockaddr_in *)&address;
-		in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-		in->sin_port = htons(port);
-	} else {
-		struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address;
-		in6->sin6_addr = in6addr_loopback;
-		in6->sin6_port = htons(port);
-	}
-	return address;
-}
-
-socklen_t address_length(const struct sockaddr_storage *address)
-{
-	return address->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
-}
-
 /* One port for all four sockets: the kernel chooses it for the first, and it may be taken for the others. */
 const char *names_open(uint16_t *ret_port)
 {
-	const char *message = NULL;
+	const char *message = names_learn_own();
 	names.late_due.fire = late_due;
 	for (int i = 0; i < OPEN_TRIES; i++) {
 		uint16_t port = 0;
-		bool has_ipv6;
-		message = names_udp_open(&port, &has_ipv6);
+		message = message ? message : names_udp_open(&port, &names.has_ipv6);
 		if (!message) {
-			message = names_tcp_open(port, has_ipv6);
+			message = names_tcp_open(port, names.has_ipv6);
 			if (!message) {
-				tap_ignore(port);
-				*ret_port = port;
+				tap_ignore(port, false);
+				*ret_port = names.port = port;
 				return NULL;
 			}
 			names_udp_close();
 		}
 	}
 	return message;
+}
+
+static struct sockaddr_storage server_of(int family, const char *host)
+{
+	struct sockaddr_storage address = { .ss_family = (sa_family_t)family };
+	if (family == AF_INET)
+		inet_pton(family, host, &((struct sockaddr_in *)&address)->sin_addr);
+	else
+		inet_pton(family, host, &((struct sockaddr_in6 *)&address)->sin6_addr);
+	((struct sockaddr_in *)&address)->sin_port =
+	    htons(DNS_PORT); /* in the same place for both families */
+	return address;
+}
+
+/* The engine's own server and one that nobody has (RFC 5737, RFC 3849). */
+static bool all_are_heard(void)
+{
+	struct sockaddr_storage engine = server_of(AF_INET, "127.0.0.11"),
+				four = server_of(AF_INET, "192.0.2.53"),
+				six = server_of(AF_INET6, "2001:db8::53");
+	return names_udp_hears(&engine) && names_udp_hears(&four) &&
+	       (!names.has_ipv6 || names_udp_hears(&six));
+}
+
+const char *names_alone(void)
+{
+	const char *message = redirect_names(0);
+	if (message)
+		return message;
+	if (divert_names(names.port, names.has_ipv6) == 0) {
+		tap_ignore(DNS_PORT, true);
+		if (all_are_heard())
+			return NULL;
+		divert_names_no_more();
+	}
+	return redirect_names(names.port);
 }

@@ -94,6 +94,10 @@ static void listener_ready(struct source *source, uint32_t events)
 	int fd = accept4(source->fd, (struct sockaddr *)&client, &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
 		return;
+	if (!names_is_own(&client)) {
+		close(fd);
+		return;
+	}
 	struct slot *slot = take_slot();
 	slot->source.fd = fd;
 	slot->source.ready = slot_ready;
@@ -120,16 +124,11 @@ void names_tcp_reply(const struct asker *asker, const uint8_t *message, size_t l
 
 static int open_listener(struct source *source, int family, uint16_t port)
 {
-	struct sockaddr_storage address = loopback_address(family, port);
-	int yes = 1;
 	source->ready = listener_ready;
-	source->fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	source->fd = names_socket(family, SOCK_STREAM, &port);
 	if (source->fd < 0)
 		return -1;
-	if (family == AF_INET6)
-		(void)setsockopt(source->fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes));
-	if (bind(source->fd, (struct sockaddr *)&address, address_length(&address)) == 0 &&
-	    listen(source->fd, SLOTS) == 0 && reactor_add(source, EPOLLIN) == 0)
+	if (listen(source->fd, SLOTS) == 0 && reactor_add(source, EPOLLIN) == 0)
 		return 0;
 	close(source->fd);
 	return -1;
@@ -138,10 +137,10 @@ static int open_listener(struct source *source, int family, uint16_t port)
 const char *names_tcp_open(uint16_t port, bool has_ipv6)
 {
 	if (open_listener(&listeners[0], AF_INET, port) < 0)
-		return "no TCP socket on 127.0.0.1 for the resolver";
+		return "no TCP socket for the resolver";
 	if (!has_ipv6 || open_listener(&listeners[1], AF_INET6, port) == 0)
 		return NULL;
 	reactor_remove(&listeners[0]);
 	close(listeners[0].fd);
-	return "no TCP socket on ::1 for the resolver";
+	return "no TCP socket of IPv6 for the resolver";
 }

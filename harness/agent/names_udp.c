@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
@@ -13,6 +14,7 @@
 #define NS_PER_S INT64_C(1000000000)
 #define BATCH_MAX 64
 #define QUEUE_BYTES (1024 * 1024)
+#define TRIAL_MS 100 /* what is not there at once will not come */
 
 static struct listener {
 	struct source source;
@@ -27,12 +29,31 @@ static struct cmsghdr *next_control(struct msghdr *header, struct cmsghdr *contr
 }
 #pragma GCC diagnostic pop
 
-/* The kernel's stamp, and how many questions it had no room for. */
-static int64_t read_control(struct listener *listener, struct msghdr *header)
+static void read_server(struct cmsghdr *control, struct endpoint *ret_server)
+{
+	struct sockaddr_storage server = { 0 };
+	if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO) {
+		struct in_pktinfo info;
+		memcpy(&info, CMSG_DATA(control), sizeof(info));
+		server.ss_family = AF_INET;
+		((struct sockaddr_in *)&server)->sin_addr = info.ipi_addr;
+	} else if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_PKTINFO) {
+		struct in6_pktinfo info;
+		memcpy(&info, CMSG_DATA(control), sizeof(info));
+		server.ss_family = AF_INET6;
+		((struct sockaddr_in6 *)&server)->sin6_addr = info.ipi6_addr;
+	}
+	if (server.ss_family)
+		*ret_server = endpoint_of_sockaddr(&server);
+}
+
+/* The kernel's stamp, how many questions it had no room for, and who was asked. */
+static int64_t read_control(struct listener *listener, struct msghdr *header, struct endpoint *ret_server)
 {
 	int64_t at_ns = 0;
 	for (struct cmsghdr *control = CMSG_FIRSTHDR(header); control;
 	     control = next_control(header, control)) {
+		read_server(control, ret_server);
 		if (control->cmsg_level != SOL_SOCKET)
 			continue;
 		if (control->cmsg_type == SO_TIMESTAMPNS) {
@@ -67,51 +88,107 @@ static void udp_ready(struct source *source, uint32_t events)
 		ssize_t length = recvmsg(source->fd, &header, MSG_DONTWAIT);
 		if (length < 0 && errno == EAGAIN)
 			return;
-		if (length >= 0)
-			names_question(message, (size_t)length, &asker, read_control(listener, &header));
+		if (length < 0)
+			continue;
+		int64_t at_ns = read_control(listener, &header, &asker.server);
+		if (names_is_own(&asker.client))
+			names_question(message, (size_t)length, &asker, at_ns);
 	}
 }
 
-void names_udp_reply(const struct sockaddr_storage *client, const uint8_t *message, size_t length)
+/* The source of what is sent. Lengths are constants: the two C libraries have other types for them. */
+static void send_from_four(struct msghdr *header, const struct endpoint *server)
 {
-	struct listener *listener = &listeners[client->ss_family == AF_INET ? 0 : 1];
+	struct in_pktinfo info = { 0 };
+	struct cmsghdr *control = CMSG_FIRSTHDR(header);
+	memcpy(&info.ipi_spec_dst, server->bytes, sizeof(info.ipi_spec_dst));
+	control->cmsg_level = IPPROTO_IP;
+	control->cmsg_type = IP_PKTINFO;
+	control->cmsg_len = CMSG_LEN(sizeof(info));
+	memcpy(CMSG_DATA(control), &info, sizeof(info));
+	header->msg_controllen = CMSG_SPACE(sizeof(info));
+}
+
+static void send_from_six(struct msghdr *header, const struct endpoint *server)
+{
+	struct in6_pktinfo info = { 0 };
+	struct cmsghdr *control = CMSG_FIRSTHDR(header);
+	memcpy(&info.ipi6_addr, server->bytes, sizeof(info.ipi6_addr));
+	control->cmsg_level = IPPROTO_IPV6;
+	control->cmsg_type = IPV6_PKTINFO;
+	control->cmsg_len = CMSG_LEN(sizeof(info));
+	memcpy(CMSG_DATA(control), &info, sizeof(info));
+	header->msg_controllen = CMSG_SPACE(sizeof(info));
+}
+
+void names_udp_reply(const struct asker *asker, const uint8_t *message, size_t length)
+{
+	bool is_four = asker->client.ss_family == AF_INET;
+	struct sockaddr_storage client = asker->client;
+	struct iovec part = { .iov_base = (void *)message, .iov_len = length };
+	char control[64] __attribute__((aligned(8))) = { 0 };
+	struct msghdr header = { .msg_name = &client,
+		.msg_namelen = address_length(&client),
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control) };
+	if (is_four)
+		send_from_four(&header, &asker->server);
+	else
+		send_from_six(&header, &asker->server);
 	/* A client that is gone has no use for it, and a full queue is the fate of datagrams. */
-	(void)sendto(listener->source.fd, message, length, MSG_DONTWAIT | MSG_NOSIGNAL,
-	    (const struct sockaddr *)client, address_length(client));
+	(void)sendmsg(listeners[is_four ? 0 : 1].source.fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* The kernel has put a datagram to this host in its queue before send() returned. */
+bool names_udp_hears(const struct sockaddr_storage *server)
+{
+	struct listener *listener = &listeners[server->ss_family == AF_INET ? 0 : 1];
+	struct pollfd question = { .fd = listener->source.fd, .events = POLLIN };
+	int fd = socket(server->ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return false;
+	/* Too short for a question: it is read, and dropped. */
+	bool is_heard =
+	    sendto(fd, "?", 1, MSG_NOSIGNAL, (const struct sockaddr *)server, address_length(server)) == 1 &&
+	    poll(&question, 1, TRIAL_MS) == 1;
+	close(fd);
+	if (is_heard)
+		udp_ready(&listener->source, EPOLLIN);
+	return is_heard;
+}
+
+static int ask_for_server(int fd, int family)
+{
+	int yes = 1;
+	return family == AF_INET ? setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &yes, sizeof(yes))
+				 : setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &yes, sizeof(yes));
 }
 
 /* 0, or -1 with errno and nothing left open. */
 static int open_listener(struct listener *listener, int family, uint16_t *port)
 {
-	struct sockaddr_storage address = loopback_address(family, *port);
-	socklen_t length = address_length(&address);
-	int yes = 1, bytes = QUEUE_BYTES;
-	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int yes = 1, bytes = QUEUE_BYTES, fd = names_socket(family, SOCK_DGRAM, port);
 	listener->source.fd = fd;
 	listener->source.ready = udp_ready;
 	if (fd < 0)
 		return -1;
-	if (family == AF_INET6)
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes));
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 	(void)setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &yes, sizeof(yes));
-	if (setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof(yes)) < 0 ||
-	    bind(fd, (struct sockaddr *)&address, length) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&address, &length) < 0 ||
-	    reactor_add(&listener->source, EPOLLIN) < 0) {
-		int failure = errno;
-		close(fd);
-		errno = failure;
-		return -1;
-	}
-	*port = ntohs(((struct sockaddr_in *)&address)->sin_port);
-	return 0;
+	if (setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof(yes)) == 0 &&
+	    ask_for_server(fd, family) == 0 && reactor_add(&listener->source, EPOLLIN) == 0)
+		return 0;
+	int failure = errno;
+	close(fd);
+	errno = failure;
+	return -1;
 }
 
 const char *names_udp_open(uint16_t *port, bool *ret_has_ipv6)
 {
 	if (open_listener(&listeners[0], AF_INET, port) < 0)
-		return "no UDP socket on 127.0.0.1 for the resolver";
+		return "no UDP socket for the resolver, which needs CAP_NET_ADMIN or CAP_NET_RAW";
 	*ret_has_ipv6 = open_listener(&listeners[1], AF_INET6, port) == 0;
 	if (*ret_has_ipv6)
 		return NULL;
@@ -120,7 +197,7 @@ const char *names_udp_open(uint16_t *port, bool *ret_has_ipv6)
 		return NULL; /* a namespace without IPv6 */
 	reactor_remove(&listeners[0].source);
 	close(listeners[0].source.fd);
-	return "no UDP socket on ::1 for the resolver";
+	return "no UDP socket of IPv6 for the resolver";
 }
 
 void names_udp_close(void)

@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FAMILY_INET 1 /* NFPROTO_INET: its header cannot be read beside the C library's */
 #define ATTRIBUTE_HEADER sizeof(struct nlattr)
 
 static void *reserve(struct batch *batch, size_t length)
@@ -56,9 +55,9 @@ void batch_begin(struct batch *batch)
 	begin_message(batch, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
 }
 
-void batch_message(struct batch *batch, uint16_t type, uint16_t flags)
+void batch_message(struct batch *batch, uint8_t family, uint16_t type, uint16_t flags)
 {
-	begin_message(batch, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), flags, FAMILY_INET, 0);
+	begin_message(batch, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), flags, family, 0);
 }
 
 static struct nlattr *add_attribute(struct batch *batch, uint16_t attribute, size_t length)

@@ -23,8 +23,9 @@ struct batch {
 };
 
 void batch_begin(struct batch *batch);
-/* A message of nf_tables (NFT_MSG_…), for tables of the family inet. What is added next belongs to it. */
-void batch_message(struct batch *batch, uint16_t type, uint16_t flags);
+/* A message of nf_tables (NFT_MSG_…), for tables of that family (NFPROTO_…). What is added next belongs to
+ * it. */
+void batch_message(struct batch *batch, uint8_t family, uint16_t type, uint16_t flags);
 void batch_text(struct batch *batch, uint16_t attribute, const char *text);
 void batch_bytes(struct batch *batch, uint16_t attribute, const void *bytes, size_t length);
 /* Numbers go in the network's order, as nf_tables wants them. */

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#define INGRESS 0         /* NF_NETDEV_INGRESS */
 #define LOOPBACK_INDEX 1u /* the first interface of every namespace */
 #define KEY_BYTES 8       /* source port, destination port, sequence number: how a TCP header begins */
 #define KEY_TYPE 4        /* "integer", for whoever lists the set with nft(8) */
@@ -15,7 +16,7 @@
 
 static void add_table(const struct nft *nft, uint16_t type)
 {
-	batch_message(nft->batch, type, type == NFT_MSG_NEWTABLE ? NLM_F_CREATE : 0);
+	batch_message(nft->batch, (uint8_t)nft->family, type, type == NFT_MSG_NEWTABLE ? NLM_F_CREATE : 0);
 	batch_text(nft->batch, NFTA_TABLE_NAME, nft->table);
 }
 
@@ -34,13 +35,13 @@ void nft_table_anew(const struct nft *nft)
 
 void nft_rules_remove(const struct nft *nft)
 {
-	batch_message(nft->batch, NFT_MSG_DELRULE, 0);
+	batch_message(nft->batch, (uint8_t)nft->family, NFT_MSG_DELRULE, 0);
 	batch_text(nft->batch, NFTA_RULE_TABLE, nft->table);
 }
 
 static void begin_chain(const struct nft *nft, const char *name)
 {
-	batch_message(nft->batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
+	batch_message(nft->batch, (uint8_t)nft->family, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
 	batch_text(nft->batch, NFTA_CHAIN_TABLE, nft->table);
 	batch_text(nft->batch, NFTA_CHAIN_NAME, name);
 }
@@ -61,9 +62,20 @@ void nft_chain_hooked(
 	batch_text(nft->batch, NFTA_CHAIN_TYPE, type);
 }
 
+void nft_chain_at_interface(const struct nft *nft, const char *name, const char *interface)
+{
+	begin_chain(nft, name);
+	size_t nest = batch_nest(nft->batch, NFTA_CHAIN_HOOK);
+	batch_number(nft->batch, NFTA_HOOK_HOOKNUM, INGRESS);
+	batch_number(nft->batch, NFTA_HOOK_PRIORITY, 0);
+	batch_text(nft->batch, NFTA_HOOK_DEV, interface);
+	batch_nest_end(nft->batch, nest);
+	batch_text(nft->batch, NFTA_CHAIN_TYPE, "filter");
+}
+
 void nft_set(const struct nft *nft, const char *name, uint32_t size)
 {
-	batch_message(nft->batch, NFT_MSG_NEWSET, NLM_F_CREATE);
+	batch_message(nft->batch, (uint8_t)nft->family, NFT_MSG_NEWSET, NLM_F_CREATE);
 	batch_text(nft->batch, NFTA_SET_TABLE, nft->table);
 	batch_text(nft->batch, NFTA_SET_NAME, name);
 	batch_number(nft->batch, NFTA_SET_FLAGS, NFT_SET_EVAL);
@@ -78,7 +90,7 @@ void nft_set(const struct nft *nft, const char *name, uint32_t size)
 void nft_bell(const struct nft *nft, const char *name)
 {
 	/* A quota of one byte: the kernel tells when it is used up, which the first packet does. */
-	batch_message(nft->batch, NFT_MSG_NEWOBJ, NLM_F_CREATE);
+	batch_message(nft->batch, (uint8_t)nft->family, NFT_MSG_NEWOBJ, NLM_F_CREATE);
 	batch_text(nft->batch, NFTA_OBJ_TABLE, nft->table);
 	batch_text(nft->batch, NFTA_OBJ_NAME, name);
 	batch_number(nft->batch, NFTA_OBJ_TYPE, NFT_OBJECT_QUOTA);
@@ -90,7 +102,7 @@ void nft_bell(const struct nft *nft, const char *name)
 
 void nft_rule(struct nft *nft, const char *chain)
 {
-	batch_message(nft->batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
+	batch_message(nft->batch, (uint8_t)nft->family, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
 	batch_text(nft->batch, NFTA_RULE_TABLE, nft->table);
 	batch_text(nft->batch, NFTA_RULE_CHAIN, chain);
 	nft->expressions = batch_nest(nft->batch, NFTA_RULE_EXPRESSIONS);
@@ -180,6 +192,11 @@ void nft_protocol(struct nft *nft, uint8_t protocol)
 	expect(nft, &protocol, sizeof(protocol));
 }
 
+#define PORT_FROM 0 /* where they are in the headers of TCP and UDP */
+#define PORT_TO 2
+#define CHECKSUM_TCP 16
+#define CHECKSUM_UDP 6
+
 static void expect_port(struct nft *nft, uint32_t offset, uint16_t port)
 {
 	load_payload(nft, NFT_PAYLOAD_TRANSPORT_HEADER, offset, sizeof(port));
@@ -188,12 +205,12 @@ static void expect_port(struct nft *nft, uint32_t offset, uint16_t port)
 
 void nft_port_from(struct nft *nft, uint16_t port)
 {
-	expect_port(nft, 0, port);
+	expect_port(nft, PORT_FROM, port);
 }
 
 void nft_port_to(struct nft *nft, uint16_t port)
 {
-	expect_port(nft, 2, port);
+	expect_port(nft, PORT_TO, port);
 }
 
 static void keep_bits(struct nft *nft, const void *mask, size_t length)
@@ -395,6 +412,30 @@ void nft_redirect(struct nft *nft, uint16_t port)
 	struct expression redirect = begin(nft, "redir");
 	batch_number(nft->batch, NFTA_REDIR_REG_PROTO_MIN, NFT_REG_1);
 	end(nft, redirect);
+}
+
+static void set_port(struct nft *nft, uint8_t protocol, uint32_t offset, uint16_t port)
+{
+	load_value(nft, &(uint16_t){ htons(port) }, sizeof(port));
+	struct expression payload = begin(nft, "payload");
+	batch_number(nft->batch, NFTA_PAYLOAD_SREG, NFT_REG_1);
+	batch_number(nft->batch, NFTA_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER);
+	batch_number(nft->batch, NFTA_PAYLOAD_OFFSET, offset);
+	batch_number(nft->batch, NFTA_PAYLOAD_LEN, sizeof(port));
+	batch_number(nft->batch, NFTA_PAYLOAD_CSUM_TYPE, NFT_PAYLOAD_CSUM_INET);
+	batch_number(
+	    nft->batch, NFTA_PAYLOAD_CSUM_OFFSET, protocol == IPPROTO_TCP ? CHECKSUM_TCP : CHECKSUM_UDP);
+	end(nft, payload);
+}
+
+void nft_set_port_from(struct nft *nft, uint8_t protocol, uint16_t port)
+{
+	set_port(nft, protocol, PORT_FROM, port);
+}
+
+void nft_set_port_to(struct nft *nft, uint8_t protocol, uint16_t port)
+{
+	set_port(nft, protocol, PORT_TO, port);
 }
 
 void nft_verdict(struct nft *nft, enum nft_verdict verdict, const char *chain)

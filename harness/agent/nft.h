@@ -11,15 +11,17 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+/* The numbers of linux/netfilter.h, which cannot be read beside the C library's headers. */
+enum nft_family { FAMILY_INET = 1, FAMILY_IP = 2, FAMILY_NETDEV = 5 };
+enum nft_hook { HOOK_PREROUTING = 0, HOOK_INPUT = 1, HOOK_OUTPUT = 3 };
+enum nft_verdict { VERDICT_DROP = 0, VERDICT_ACCEPT = 1, VERDICT_JUMP = -3, VERDICT_GOTO = -4 };
+
 struct nft {
 	struct batch *batch;
+	enum nft_family family;
 	const char *table;
 	size_t expressions; /* the open rule's */
 };
-
-/* The numbers of linux/netfilter.h, which cannot be read beside the C library's headers. */
-enum nft_hook { HOOK_PREROUTING = 0, HOOK_INPUT = 1, HOOK_OUTPUT = 3 };
-enum nft_verdict { VERDICT_DROP = 0, VERDICT_ACCEPT = 1, VERDICT_JUMP = -3, VERDICT_GOTO = -4 };
 
 /* Afterwards there is this table and it is empty, whatever was before. */
 void nft_table_anew(const struct nft *nft);
@@ -29,6 +31,9 @@ void nft_rules_remove(const struct nft *nft); /* all rules; chains, sets and obj
 void nft_chain(const struct nft *nft, const char *name);
 void nft_chain_hooked(
     const struct nft *nft, const char *name, const char *type, enum nft_hook hook, int priority);
+/* Of a table of the family netdev: every packet that arrives on that interface, before anything else is done
+ * with it. */
+void nft_chain_at_interface(const struct nft *nft, const char *name, const char *interface);
 /* A set that rules fill: keys of KEY_BYTES (nft_connection_key), at most `size` of them. */
 void nft_set(const struct nft *nft, const char *name, uint32_t size);
 /* An object that makes the kernel multicast a notice about it, once, when a packet first gets to it. */
@@ -68,6 +73,9 @@ void nft_reject_unreachable(struct nft *nft); /* by ICMP: there is no route */
 /* The packet is taken by the transparent socket that listens on this port, as it is: no NAT. */
 void nft_hand_over(struct nft *nft, uint16_t port);
 void nft_redirect(struct nft *nft, uint16_t port);
+/* The packet itself is changed (IPPROTO_TCP or _UDP, whichever was matched), and its checksum with it. */
+void nft_set_port_from(struct nft *nft, uint8_t protocol, uint16_t port);
+void nft_set_port_to(struct nft *nft, uint8_t protocol, uint16_t port);
 void nft_verdict(struct nft *nft, enum nft_verdict verdict, const char *chain); /* NULL but for JUMP, GOTO */
 
 #endif

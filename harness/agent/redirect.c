@@ -32,7 +32,7 @@ static void add_rule(struct nft *nft, uint8_t protocol, const struct sockaddr_st
 static const char *redirect(const struct sockaddr_storage *server)
 {
 	static struct batch batch;
-	struct nft nft = { .batch = &batch, .table = TABLE };
+	struct nft nft = { .batch = &batch, .family = FAMILY_INET, .table = TABLE };
 	batch_begin(&batch);
 	nft_table_anew(&nft);
 	nft_chain_hooked(&nft, "output", "nat", HOOK_OUTPUT, PRIORITY);
@@ -51,7 +51,7 @@ static const char *redirect(const struct sockaddr_storage *server)
 const char *redirect_names(uint16_t port)
 {
 	static struct batch batch;
-	struct nft nft = { .batch = &batch, .table = TABLE };
+	struct nft nft = { .batch = &batch, .family = FAMILY_INET, .table = TABLE };
 	redirected_to = port;
 	if (port)
 		return redirect(NULL);

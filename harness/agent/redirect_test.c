@@ -195,14 +195,14 @@ static void test_batch(void **state)
 	static struct batch batch;
 	batch_begin(&batch);
 	for (int i = 0; i < BATCH_BYTES / 16; i++) {
-		batch_message(&batch, 0, 0);
+		batch_message(&batch, AF_UNSPEC, 0, 0);
 		batch_text(&batch, 1, "a table");
 	}
 	assert_true(batch.is_overflowed);
 	assert_int_equal(batch_send(&batch), -1);
 	assert_int_equal(errno, EMSGSIZE);
 	batch_begin(&batch);
-	batch_message(&batch, 200, 0); /* no such message */
+	batch_message(&batch, AF_UNSPEC, 200, 0); /* no such message */
 	assert_int_equal(batch_send(&batch), -1);
 	assert_int_equal(errno, EINVAL);
 	assert_null(redirect_names(0)); /* and the socket is still good */

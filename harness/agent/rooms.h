@@ -21,6 +21,9 @@ enum resolution {
 };
 const char *names_open(
     uint16_t *ret_port); /* sockets on loopback, UDP and TCP; which port the redirect goes to */
+/* Nobody else is ever asked, now or later: the look-ups come here without NAT (divert.c), where the kernel
+ * can do that. What the engine had made for its own resolver is removed for good. */
+const char *names_alone(void);
 const char *names_set(const char *name, const struct sockaddr_storage *addresses, int count);
 /* `name` "*": every name. `attempts` 0: until further notice; otherwise back to RESOLVE_ANSWER after so many
  * look-ups (A and AAAA of one client socket, and repeats of an unanswered one, count once), which is reported
@@ -41,8 +44,9 @@ void names_list_end(int64_t at_ns);
 enum protocol { PROTOCOL_TCP, PROTOCOL_REDIS, PROTOCOL_POSTGRES };
 const char *tap_classify(uint16_t port, enum protocol protocol);
 const char *tap_begin(void);
-/* Connections to this port of the loopback are the agent's own business (its resolver). */
-void tap_ignore(uint16_t port);
+/* Connections to this port are the agent's own business (its resolver): of the loopback, or wherever they go.
+ */
+void tap_ignore(uint16_t port, bool everywhere);
 /* Tells what the kernel has captured until now, for what is told next to come after it. */
 void tap_catch_up(void);
 /* The destruction of a TCP socket of the namespace. */
@@ -66,6 +70,13 @@ const char *redirect_names(uint16_t port);
 /* From now on only what is sent to this server. The engine's resolver, once it is asked, asks others from a
  * socket of its own in this namespace: those questions must not come back here. */
 const char *redirect_names_of(const struct sockaddr_storage *server);
+
+/* ---- divert.c: routes and nftables, by netlink ---- */
+/* As redirect_names(), without NAT and without exception, in place of what the engine has made. 0, or -1 with
+ * errno and nothing of ours left: the kernel needs rules of routing with ports, and nf_tables at the
+ * ingress of an interface. */
+int divert_names(uint16_t port, bool has_ipv6);
+void divert_names_no_more(void);
 
 /* ---- seal.c: nftables, by netlink ---- */
 /* From now on nothing that the namespace begins reaches beyond the networks that its interfaces are on; what

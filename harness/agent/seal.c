@@ -79,7 +79,7 @@ static void turn_away_others(struct nft *nft)
 const char *seal(void)
 {
 	static struct batch batch;
-	struct nft nft = { .batch = &batch, .table = TABLE };
+	struct nft nft = { .batch = &batch, .family = FAMILY_INET, .table = TABLE };
 	struct ifaddrs *interfaces = NULL;
 	if (getifaddrs(&interfaces) < 0)
 		return "the namespace's own networks cannot be listed";

@@ -200,9 +200,9 @@ const char *tap_classify(uint16_t port, enum protocol protocol)
 	return connections_classify(port, protocol) < 0 ? "at most 16 ports can be tapped" : NULL;
 }
 
-void tap_ignore(uint16_t port)
+void tap_ignore(uint16_t port, bool everywhere)
 {
-	connections_ignore(port);
+	(void)connections_ignore(port, everywhere); /* there is room for the two of the resolver */
 }
 
 static int set_up_ring(int fd)

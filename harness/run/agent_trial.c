@@ -9,6 +9,7 @@
 /* One of each kind of thing that needs something of the kernel. */
 static const char *const commands[] = {
 	"name trial 192.0.2.1",
+	"alone",
 	"seal",
 	"tap 6379 redis",
 	"tap on",

@@ -84,10 +84,13 @@ static void tell_names(struct world *world, size_t whom)
 			tell_name(world, whom, i, stack->services[i].aliases.items[k]);
 	}
 	/* The engine's own resolver, which the agent's marked packets reach. */
-	if (world->identity.egress)
+	if (world->identity.egress) {
 		tell(world, whom, "forward 127.0.0.11");
-	/* An internal network has no way out; one with published ports has. */
-	else
+		return;
+	}
+	tell(world, whom, "alone");
+	/* An internal network has no way out; one with published ports has. The seal looks at every packet. */
+	if (!world->identity.internal)
 		tell(world, whom, "seal");
 }
 

@@ -1,0 +1,117 @@
+/* The sockets that questions come to: whichever address was asked, and only for who asks from in here. */
+#include "agent/names_private.h"
+#include "agent/packet.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <unistd.h>
+
+#define OWN_MAX 16
+
+static struct {
+	struct endpoint addresses[OWN_MAX]; /* of the interfaces but the loopback; port 0 */
+	int count;
+} own;
+
+/* A container's addresses stay as they are: once is enough. */
+const char *names_learn_own(void)
+{
+	struct ifaddrs *interfaces;
+	if (getifaddrs(&interfaces) < 0)
+		return "the namespace's own addresses cannot be listed";
+	for (struct ifaddrs *item = interfaces; item && own.count < OWN_MAX; item = item->ifa_next) {
+		struct sockaddr_storage address = { 0 };
+		int family = item->ifa_addr ? item->ifa_addr->sa_family : AF_UNSPEC;
+		if (family != AF_INET && family != AF_INET6)
+			continue;
+		address.ss_family = (sa_family_t)family;
+		memcpy(&address, item->ifa_addr, address_length(&address));
+		own.addresses[own.count] = endpoint_of_sockaddr(&address);
+		own.addresses[own.count++].port = 0;
+	}
+	freeifaddrs(interfaces);
+	return NULL;
+}
+
+/* No packet from outside has such a source: the kernel takes none in that says it came from ourselves. */
+bool names_is_own(const struct sockaddr_storage *address)
+{
+	struct endpoint endpoint = endpoint_of_sockaddr(address);
+	endpoint.port = 0;
+	if (endpoint.family == 4 && endpoint.bytes[0] == 127)
+		return true;
+	for (int i = 0; i < own.count; i++)
+		if (memcmp(&endpoint, &own.addresses[i], sizeof(endpoint)) == 0)
+			return true;
+	return false;
+}
+
+socklen_t address_length(const struct sockaddr_storage *address)
+{
+	return address->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+}
+
+static struct sockaddr_storage address_of(int family, bool loopback, uint16_t port)
+{
+	struct sockaddr_storage address = { .ss_family = (sa_family_t)family };
+	if (family == AF_INET) {
+		struct sockaddr_in *in = (struct sockaddr_in *)&address;
+		in->sin_addr.s_addr = htonl(loopback ? INADDR_LOOPBACK : INADDR_ANY);
+		in->sin_port = htons(port);
+	} else {
+		struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address;
+		in6->sin6_addr = loopback ? in6addr_loopback : in6addr_any;
+		in6->sin6_port = htons(port);
+	}
+	return address;
+}
+
+static int bind_to(int fd, int family, bool loopback, uint16_t port)
+{
+	struct sockaddr_storage address = address_of(family, loopback, port);
+	return bind(fd, (struct sockaddr *)&address, address_length(&address));
+}
+
+/* Every address may be bound where there is no ::1. */
+static int try_family(int family)
+{
+	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int result = fd < 0 ? -1 : bind_to(fd, family, true, 0);
+	int failure = errno;
+	if (fd >= 0)
+		close(fd);
+	errno = failure;
+	return result;
+}
+
+/* It answers from addresses that are none of ours: that is what transparent sockets are for. */
+static int prepare(int fd, int family)
+{
+	int yes = 1;
+	if (family == AF_INET)
+		return setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &yes, sizeof(yes));
+	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes));
+	return setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &yes, sizeof(yes));
+}
+
+int names_socket(int family, int type, uint16_t *port)
+{
+	if (try_family(family) < 0)
+		return -1;
+	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -1;
+	struct sockaddr_storage address;
+	socklen_t length = sizeof(address);
+	if (prepare(fd, family) == 0 && bind_to(fd, family, false, *port) == 0 &&
+	    getsockname(fd, (struct sockaddr *)&address, &length) == 0) {
+		*port = ntohs(((struct sockaddr_in *)&address)->sin_port); /* in the same place for both */
+		return fd;
+	}
+	int failure = errno;
+	close(fd);
+	errno = failure;
+	return -1;
+}
