@@ -103,7 +103,7 @@ int names_socket(int family, int type, uint16_t *port)
 	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = { 0 };
 	socklen_t length = sizeof(address);
 	if (prepare(fd, family) == 0 && bind_to(fd, family, false, *port) == 0 &&
 	    getsockname(fd, (struct sockaddr *)&address, &length) == 0) {
