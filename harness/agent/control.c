@@ -295,6 +295,16 @@ static const char *parse_gate(struct fields *fields, struct command *command)
 	return NULL;
 }
 
+static const char *parse_seal(struct fields *fields, struct command *command)
+{
+	struct piece field;
+	if (!next_field(fields, &field))
+		return NULL;
+	command->seal_but_answers = piece_is(field, "answers");
+	return command->seal_but_answers ? parse_no_more(fields, command)
+					 : "expected `answers`, or nothing more";
+}
+
 /* ---- the line ---- */
 
 static const struct verb {
@@ -310,7 +320,7 @@ static const struct verb {
 	{ "tap", COMMAND_TAP_PORT, parse_tap },
 	{ "ignore", COMMAND_IGNORE, parse_ignore },
 	{ "gate", COMMAND_GATE, parse_gate },
-	{ "seal", COMMAND_SEAL, parse_no_more },
+	{ "seal", COMMAND_SEAL, parse_seal },
 	{ "quit", COMMAND_QUIT, parse_no_more },
 };
 

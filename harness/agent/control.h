@@ -49,6 +49,7 @@ struct command {
 			enum protocol protocol;
 		} tap;
 		struct sockaddr_storage ignore; /* port 0 */
+		bool seal_but_answers;
 		struct {
 			uint16_t port;
 			struct gate_step steps[GATE_STEPS_MAX];

@@ -67,6 +67,7 @@ static void check_command(const struct command *command)
 		require(command->gate.port);
 		check_steps(command->gate.steps, command->gate.count);
 		return;
+	case COMMAND_ALONE:
 	case COMMAND_PING:
 	case COMMAND_TAP_ON:
 	case COMMAND_SEAL:

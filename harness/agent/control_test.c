@@ -57,7 +57,11 @@ static void test_plain(void **state)
 	assert_int_equal(command.kind, COMMAND_ALONE);
 	accept_line("5 seal");
 	assert_int_equal(command.kind, COMMAND_SEAL);
-	refuse_line("5 seal eth0", 3, "nothing more");
+	assert_false(command.seal_but_answers);
+	accept_line("5 seal answers");
+	assert_true(command.seal_but_answers);
+	refuse_line("5 seal eth0", 3, "`answers`, or nothing more");
+	refuse_line("5 seal answers eth0", 4, "nothing more");
 	refuse_line("5 alone redis", 3, "nothing more");
 	refuse_line("", 1, "a number of at most 18 digits");
 	refuse_line("ping", 1, "a number");

@@ -57,7 +57,7 @@ static const char *carry_out(const struct command *command)
 	case COMMAND_GATE:
 		return gate_script(command->gate.port, command->gate.steps, command->gate.count);
 	case COMMAND_SEAL:
-		return seal();
+		return seal(command->seal_but_answers);
 	case COMMAND_QUIT:
 		dialogue.has_quit = true;
 		dialogue.quit_number = command->number;

@@ -54,9 +54,9 @@ const char *names_alone(void)
 	return note("alone\n");
 }
 
-const char *seal(void)
+const char *seal(bool but_answers)
 {
-	return note("seal\n");
+	return note("seal %d\n", but_answers);
 }
 
 const char *tap_classify(uint16_t port, enum protocol protocol)
@@ -182,7 +182,8 @@ static void test_every_command(void **state)
 {
 	(void)state;
 	type("1 ping\n2 name redis 192.0.2.1 ::1\n3 resolve * late 5 attempts=2 stays\n4 forward ::1\n"
-	     "5 tap 6379 redis\n6 tap on\n7 ignore 192.0.2.1\n8 gate 80 hung for=1 then ready\n9 seal\n10 "
+	     "5 tap 6379 redis\n6 tap on\n7 ignore 192.0.2.1\n8 gate 80 hung for=1 then ready\n9 seal "
+	     "answers\n10 "
 	     "alone\n"
 	     "11 quit\n12 ping\n");
 	run();
@@ -191,7 +192,7 @@ static void test_every_command(void **state)
 	char expected[512];
 	snprintf(expected, sizeof(expected),
 	    "name redis %d 2\nresolve * %d 5000000 0 2 stays\nforward %d\ntap 6379 %d\nsocket notices begin\n"
-	    "tap begins\nignore %d\ngate 80 %d 2\nseal\nalone\n",
+	    "tap begins\nignore %d\ngate 80 %d 2\nseal 1\nalone\n",
 	    AF_INET, RESOLVE_LATE, AF_INET6, PROTOCOL_REDIS, AF_INET, GATE_HUNG);
 	assert_string_equal(asked, expected);
 }

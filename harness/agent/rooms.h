@@ -79,9 +79,10 @@ int divert_names(uint16_t port, bool has_ipv6);
 void divert_names_no_more(void);
 
 /* ---- seal.c: nftables, by netlink ---- */
-/* From now on nothing that the namespace begins reaches beyond the networks that its interfaces are on; what
- * it answers does. It outlives the agent: a service that is still there must not get out by its end. */
-const char *seal(void);
+/* From now on nothing reaches beyond the networks that the namespace's interfaces are on; `but_answers`: to
+ * what others have begun (that makes the kernel track every connection). It outlives the agent: a service
+ * that is still there must not get out by its end. */
+const char *seal(bool but_answers);
 
 /* ---- gate.c ---- */
 enum gate_phase {

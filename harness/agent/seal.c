@@ -3,6 +3,7 @@
 #include "agent/rooms.h"
 
 #include <ifaddrs.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <string.h>
@@ -26,13 +27,15 @@ static void let_reach(
 	accept_rule(nft);
 }
 
-/* Loopback's included. A container's addresses stay as they are: once is enough. */
-static void let_reach_interfaces(struct nft *nft, const struct ifaddrs *interfaces)
+/* A container's addresses stay as they are: once is enough. */
+static void let_reach_interfaces(struct nft *nft, const struct ifaddrs *interfaces, bool loopback)
 {
 	for (const struct ifaddrs *item = interfaces; item; item = item->ifa_next) {
 		struct sockaddr_storage network = { 0 }, mask = { 0 };
 		int family = item->ifa_addr ? item->ifa_addr->sa_family : AF_UNSPEC;
-		if ((family != AF_INET && family != AF_INET6) || !item->ifa_netmask)
+		bool is_loopback = (item->ifa_flags & IFF_LOOPBACK) != 0;
+		if ((family != AF_INET && family != AF_INET6) || !item->ifa_netmask ||
+		    is_loopback != loopback)
 			continue;
 		size_t size = family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 		memcpy(&network, item->ifa_addr, size);
@@ -60,11 +63,15 @@ static void let_reach_groups(struct nft *nft)
 	let_reach_four(nft, 0xe0000000, 0xf0000000);
 }
 
-static void turn_away_others(struct nft *nft)
+static void let_answer(struct nft *nft)
 {
 	nft_rule(nft, CHAIN);
 	nft_is_an_answer(nft);
 	accept_rule(nft);
+}
+
+static void turn_away_others(struct nft *nft)
+{
 	/* connect(2) would take an ICMP error, which arrives while it is still under way, only for the second
 	 * SYN, a second later. */
 	nft_rule(nft, CHAIN);
@@ -76,7 +83,7 @@ static void turn_away_others(struct nft *nft)
 	nft_rule_end(nft);
 }
 
-const char *seal(void)
+const char *seal(bool but_answers)
 {
 	static struct batch batch;
 	struct nft nft = { .batch = &batch, .family = FAMILY_INET, .table = TABLE };
@@ -86,8 +93,13 @@ const char *seal(void)
 	batch_begin(&batch);
 	nft_table_anew(&nft);
 	nft_chain_hooked(&nft, CHAIN, "filter", HOOK_OUTPUT, PRIORITY);
-	let_reach_interfaces(&nft, interfaces);
+	/* Every packet goes through the rules: most are for a neighbour, and need go no further than the
+	 * first. */
+	let_reach_interfaces(&nft, interfaces, false);
+	let_reach_interfaces(&nft, interfaces, true);
 	let_reach_groups(&nft);
+	if (but_answers)
+		let_answer(&nft);
 	turn_away_others(&nft);
 	freeifaddrs(interfaces);
 	if (batch_send(&batch) == 0)

@@ -203,6 +203,22 @@ static void expect_no_way(const char *from, const char *to, const char *router)
 	close(listener);
 }
 
+/* A question from outside of its networks arrives, and cannot be answered. */
+static void expect_no_answer(const char *from, const char *to)
+{
+	struct sockaddr_storage target = address_of(to, PORT), source;
+	socklen_t length = sizeof(source);
+	int server = bound(inside, to, PORT, SOCK_DGRAM), client = bound(outside, from, 0, SOCK_DGRAM);
+	char byte;
+	assert_int_equal(sendto(client, "?", 1, 0, (struct sockaddr *)&target, length_of(&target)), 1);
+	assert_true(gets_something(server, DEADLINE_MS));
+	assert_int_equal(recvfrom(server, &byte, 1, 0, (struct sockaddr *)&source, &length), 1);
+	assert_int_equal(sendto(server, "!", 1, 0, (struct sockaddr *)&source, length), -1);
+	assert_int_equal(errno, EPERM);
+	close(client);
+	close(server);
+}
+
 /* Else the rest would show nothing. */
 static void test_before(void **state)
 {
@@ -214,17 +230,17 @@ static void test_before(void **state)
 static void test_no_way_out(void **state)
 {
 	(void)state;
-	assert_null(seal());
+	assert_null(seal(false));
 	expect_no_way("10.9.0.2", "198.51.100.7", "10.9.0.1");
 	expect_no_way("fd09::2", "2001:db8::7", "fd09::1");
-	assert_null(seal()); /* once more does no harm */
+	assert_null(seal(false)); /* once more does no harm */
 	expect_no_way("10.9.0.2", "198.51.100.7", "10.9.0.1");
 }
 
 static void test_own_networks(void **state)
 {
 	(void)state;
-	assert_null(seal());
+	assert_null(seal(false));
 	expect_way(inside, "10.9.0.2", outside, "10.9.0.1");
 	expect_way(inside, "fd09::2", outside, "fd09::1");
 	expect_way(inside, "127.0.0.1", inside, "127.0.0.1");
@@ -236,9 +252,13 @@ static void test_own_networks(void **state)
 static void test_answers(void **state)
 {
 	(void)state;
-	assert_null(seal());
+	assert_null(seal(true));
 	expect_way(outside, "198.51.100.7", inside, "10.9.0.2");
 	expect_way(outside, "2001:db8::7", inside, "fd09::2");
+	assert_null(seal(false));
+	expect_no_answer("198.51.100.7", "10.9.0.2");
+	expect_no_answer("2001:db8::7", "fd09::2");
+	expect_way(outside, "10.9.0.1", inside, "10.9.0.2");
 }
 
 /* What is brought to the agent does not leave, whoever was meant. */
@@ -249,7 +269,7 @@ static void test_names(void **state)
 	int agent = bound(inside, "127.0.0.1", 5353, SOCK_DGRAM),
 	    client = bound(inside, "0.0.0.0", 0, SOCK_DGRAM);
 	assert_null(redirect_names(5353));
-	assert_null(seal());
+	assert_null(seal(false));
 	assert_int_equal(sendto(client, "?", 1, 0, (struct sockaddr *)&server, length_of(&server)), 1);
 	assert_true(gets_something(agent, DEADLINE_MS));
 	assert_null(redirect_names(0));
@@ -262,7 +282,7 @@ static void test_groups(void **state)
 	(void)state;
 	struct sockaddr_storage group = address_of("224.0.0.251", PORT);
 	int client = bound(inside, "10.9.0.2", 0, SOCK_DGRAM);
-	assert_null(seal());
+	assert_null(seal(false));
 	assert_int_equal(sendto(client, "?", 1, 0, (struct sockaddr *)&group, length_of(&group)), 1);
 	close(client);
 }

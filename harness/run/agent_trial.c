@@ -10,7 +10,7 @@
 static const char *const commands[] = {
 	"name trial 192.0.2.1",
 	"alone",
-	"seal",
+	"seal answers",
 	"tap 6379 redis",
 	"tap on",
 	"gate 6379 refused attempts=1 then loading protocol=redis attempts=1 then hung",

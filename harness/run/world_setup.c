@@ -89,10 +89,8 @@ static void tell_names(struct world *world, size_t whom)
 		return;
 	}
 	tell(world, whom, "alone");
-	/* An internal network has no way out; one with published ports has. The seal looks at every packet.
-	 */
-	if (!world->identity.internal)
-		tell(world, whom, "seal");
+	/* Published ports are dialled from outside, and answer there. */
+	tell(world, whom, world->identity.internal ? "seal" : "seal answers");
 }
 
 static void tell_taps(struct world *world, size_t whom)

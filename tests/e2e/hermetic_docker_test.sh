@@ -199,6 +199,9 @@ story internal '' ''
 set_out internal
 listen "$network"
 expect [ "$(docker network inspect -f '{{.Internal}}' "$network")" = true ]
+# Neither the engine's NAT nor one of ours: nothing makes the kernel track connections.
+expect [ "$(nsenter -t "$sandbox" -n nft list tables | sort | tr '\n' ' ')" = \
+	'table inet falsestart-seal table netdev falsestart-names ' ]
 echo go 1<>"$work/internal/bell"
 come_home internal
 expect_nothing_leaves
@@ -232,6 +235,7 @@ listen "$network"
 dropped=$subnet
 iptables -I DOCKER-USER -s "$dropped" ! -o "$bridge" -j DROP
 expect [ -z "$(nsenter -t "$sandbox" -n nft list tables | grep falsestart-seal)" ]
+expect [ -n "$(nsenter -t "$sandbox" -n nft list tables | grep 'inet falsestart-names')" ]
 echo go 1<>"$work/egress/bell"
 come_home egress
 expect_status 0
