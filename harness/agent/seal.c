@@ -44,6 +44,15 @@ static void let_reach_interfaces(struct nft *nft, const struct ifaddrs *interfac
 	}
 }
 
+/* Look-ups that are brought to the agent, too, whoever was asked. Where NAT does that, they are on their way
+ * to 127.0.0.1 by now, and still count as leaving elsewhere. */
+static void let_stay(struct nft *nft)
+{
+	nft_rule(nft, CHAIN);
+	nft_leaves_on_loopback(nft);
+	accept_rule(nft);
+}
+
 static void let_reach_four(struct nft *nft, in_addr_t network, in_addr_t mask)
 {
 	struct sockaddr_storage addresses[2] = { 0 };
@@ -96,6 +105,7 @@ const char *seal(bool but_answers)
 	/* Every packet goes through the rules: most are for a neighbour, and need go no further than the
 	 * first. */
 	let_reach_interfaces(&nft, interfaces, false);
+	let_stay(&nft);
 	let_reach_interfaces(&nft, interfaces, true);
 	let_reach_groups(&nft);
 	if (but_answers)

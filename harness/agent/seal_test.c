@@ -273,6 +273,12 @@ static void test_names(void **state)
 	assert_int_equal(sendto(client, "?", 1, 0, (struct sockaddr *)&server, length_of(&server)), 1);
 	assert_true(gets_something(agent, DEADLINE_MS));
 	assert_null(redirect_names(0));
+	close(agent);
+	agent = bound(inside, "0.0.0.0", 5353, SOCK_DGRAM);
+	assert_int_equal(divert_names(5353, true), 0);
+	assert_int_equal(sendto(client, "?", 1, 0, (struct sockaddr *)&server, length_of(&server)), 1);
+	assert_true(gets_something(agent, DEADLINE_MS));
+	divert_names_no_more();
 	close(client);
 	close(agent);
 }
