@@ -82,7 +82,8 @@ accident() {
 live() {
 	if [ "$2" = setup ]; then
 		await 50 has_sandbox "$1" "$4"
-		accident "$3" "$(sandbox_of "$1" "$4")"
+		# It is there before it is started, and nothing but a removal happens to it until then.
+		await 20 accident "$3" "$(sandbox_of "$1" "$4")"
 		return
 	fi
 	await 50 has_come "$1" 'redis ready' || return
