@@ -3,6 +3,7 @@
 #include "cli/command.h"
 #include "cli/files.h"
 #include "cli/judging.h"
+#include "cli/outputs.h"
 #include "cli/selection.h"
 #include "cli/terminal.h"
 #include "report/report.h"
@@ -96,6 +97,7 @@ static int show(const struct judged *judged, const struct plan *plan, const char
 		.width = terminal_width(STDOUT_FILENO) },
 	    &text);
 	fwrite(buf_string(&text), 1, text.length, stdout);
+	fflush(stdout); /* the file may be standard output, too */
 	if (json_path) {
 		struct buf json CLEANUP(buf_release) = { 0 };
 		struct err err = ERR_INIT;
@@ -109,6 +111,10 @@ static int show(const struct judged *judged, const struct plan *plan, const char
 static int judge_and_show(const char *scenario, const char *trace_path, bool verbose, const char *json_path)
 {
 	struct err err = ERR_INIT;
+	const struct output json = { "--json", json_path };
+	const char *const inputs[] = { scenario, trace_path };
+	if (outputs_probe(&json, 1, inputs, ARRAY_LENGTH(inputs), &err) < 0)
+		return print_error(&err);
 	struct judged judged = { 0 };
 	struct plan *plan = judge(&judged, scenario, trace_path, &err);
 	int status = plan ? show(&judged, plan, trace_path, verbose, json_path) : print_error(&err);

@@ -1,5 +1,6 @@
 #include "cli/command.h"
 #include "cli/files.h"
+#include "cli/outputs.h"
 #include "cli/terminal.h"
 #include "report/comparison.h"
 
@@ -75,12 +76,16 @@ static int take_option(struct compare_options *options, int option)
 	}
 }
 
-static struct recorded *load(const char *path, struct err *err)
+static char *report_at(const char *path)
 {
-	struct buf contents CLEANUP(buf_release) = { 0 };
 	struct stat status;
 	bool is_folder = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
-	char *file OWNED = is_folder ? xasprintf("%s/report.json", path) : xstrdup(path);
+	return is_folder ? xasprintf("%s/report.json", path) : xstrdup(path);
+}
+
+static struct recorded *load(const char *file, struct err *err)
+{
+	struct buf contents CLEANUP(buf_release) = { 0 };
 	if (file_load(file, REPORT_MAX, &contents, err) < 0)
 		return NULL;
 	return recorded_read(buf_string(&contents), contents.length, file, err);
@@ -96,6 +101,7 @@ static int show(const struct comparison *comparison, const struct compare_option
 		.width = terminal_width(STDOUT_FILENO) },
 	    &text);
 	fwrite(buf_string(&text), 1, text.length, stdout);
+	fflush(stdout); /* the file may be standard output, too */
 	if (!options->json)
 		return 0;
 	comparison_json(comparison, &options->limits, &json);
@@ -105,10 +111,15 @@ static int show(const struct comparison *comparison, const struct compare_option
 static int perform(const struct compare_options *options)
 {
 	struct err err = ERR_INIT;
-	struct recorded *old_runs = load(options->old_path, &err), *new_runs = NULL;
+	char *old_file OWNED = report_at(options->old_path), *new_file OWNED = report_at(options->new_path);
+	const struct output json = { "--json", options->json };
+	const char *const inputs[] = { old_file, new_file };
+	if (outputs_probe(&json, 1, inputs, ARRAY_LENGTH(inputs), &err) < 0)
+		return print_error(&err);
+	struct recorded *old_runs = load(old_file, &err), *new_runs = NULL;
 	struct comparison *comparison = NULL;
 	if (old_runs)
-		new_runs = load(options->new_path, &err);
+		new_runs = load(new_file, &err);
 	if (new_runs)
 		comparison = compare(old_runs, new_runs, &options->limits, &err);
 	int status = comparison ? comparison_exit_status(comparison) : 0;

@@ -6,12 +6,23 @@
 #include "base/err.h"
 #include "base/memory.h"
 
+#include <stdbool.h>
+
 /* Reads at most `max` bytes; a longer file is an error. */
 int file_load(const char *path, size_t max, struct buf *ret_contents, struct err *err) MUST_CHECK;
-/* Writes beside it and renames. */
+/* Writes beside it and renames; where there is nothing to be replaced (a pipe, a device, standard output) it
+ * is written to. */
 int file_replace(const char *path, const struct buf *contents, struct err *err) MUST_CHECK;
+/* Is it written to, not replaced? */
+bool file_is_stream(const char *path);
+/* The file that is to become `path`, empty, and its name; its descriptor, or -1 with errno. */
+int file_create_beside(const char *path, char **ret_beside) MUST_CHECK;
 /* Makes a folder with its parents, and proves that it can be written to. */
 int folder_make(const char *path, struct err *err) MUST_CHECK;
+/* Proves that folder_make() can, and leaves no folder that was not there. */
+int folder_probe(const char *path, struct err *err) MUST_CHECK;
+/* Proves that link_replace() can. */
+int link_probe(const char *link, struct err *err) MUST_CHECK;
 /* Points `link` at `target`, replacing a symbolic link that is there (and nothing else). */
 int link_replace(const char *link, const char *target, struct err *err) MUST_CHECK;
 

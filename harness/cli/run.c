@@ -1,6 +1,7 @@
 #include "base/random.h"
 #include "cli/command.h"
 #include "cli/files.h"
+#include "cli/outputs.h"
 #include "cli/session.h"
 #include "plan/secrets.h"
 
@@ -40,12 +41,31 @@ static int64_t draw_fresh_seed(void)
 	return (int64_t)drawn + 1;
 }
 
+/* Before there is anything that could be lost. */
+static int probe_outputs(const struct session *session, struct err *err)
+{
+	const struct output outputs[] = {
+		{ "--json", session->options.json },
+		{ "--junit", session->options.junit },
+	};
+	size_t count = session->selection.count;
+	const char **inputs OWNED = xcalloc(count, sizeof(*inputs));
+	for (size_t i = 0; i < count; i++)
+		inputs[i] = session->selection.plans[i]->file;
+	if (!*session->options.report)
+		return err_set(err, ERR_USAGE, "--report takes the name of a folder, not an empty one");
+	char *latest OWNED = xasprintf("%s/latest", session->options.report);
+	if (folder_probe(session->options.report, err) < 0 || link_probe(latest, err) < 0)
+		return err_wrap(err, "--report");
+	return outputs_probe(outputs, ARRAY_LENGTH(outputs), inputs, count, err);
+}
+
 static int prepare_reports(struct session *session, struct err *err)
 {
 	size_t count = session->selection.count;
 	session->folder = xasprintf("%s/%s", session->options.report, session->folder_name);
 	if (folder_make(session->folder, err) < 0)
-		return -1;
+		return err_wrap(err, "--report");
 	session->redactors = xcalloc(count, sizeof(struct redactor *));
 	for (size_t i = 0; i < count; i++) {
 		session->redactors[i] = redactor_new();
@@ -200,7 +220,7 @@ static int perform(struct session *session, int argc, char **argv)
 		list(&session->selection);
 		return EXIT_PASSED;
 	}
-	if (refuse_shared_ports(session, &err) < 0)
+	if (refuse_shared_ports(session, &err) < 0 || probe_outputs(session, &err) < 0)
 		return print_error(&err);
 	make_identity(session);
 	if (session->options.seed == 0)

@@ -73,7 +73,7 @@ if [ "$(id -u)" -eq 0 ] && [ -S "$engine_socket" ]; then
 	timeout 30 setpriv --reuid 65534 --regid 65534 --clear-groups "$work/falsestart" run \
 		--engine "unix://$work/e" --report "$work/closed" "$work/polite.yaml" >"$out" 2>"$err"
 	status=$?
-	expect_status 3
+	expect_status 2
 	expect_text "$err" "$work/closed"
 	expect_text "$err" 'ermission denied'
 fi

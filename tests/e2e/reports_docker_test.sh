@@ -10,7 +10,7 @@ unusable() {
 	shift
 	proxy
 	run 60 run --engine "unix://$work/e" --report "$folder" "$work/polite.yaml"
-	expect_status 3
+	expect_status 2
 	for text in "$@"; do
 		expect_text "$err" "$text"
 	done
