@@ -26,6 +26,7 @@ struct row {
 struct rows {
 	struct row *items;
 	size_t count;
+	struct rank_chances chances;
 };
 
 /* Longer, larger, more often: is that worse? */
@@ -73,8 +74,8 @@ static void add_figure(
 		    .new_count = b->count,
 		    .old_middle = median_of(a->values, a->count),
 		    .new_middle = median_of(b->values, b->count),
-		    .p = mann_whitney(a->values, a->count, b->values, b->count).p,
-		    .shift = hodges_lehmann(a->values, a->count, b->values, b->count) },
+		    .p = mann_whitney(&rows->chances, a->values, a->count, b->values, b->count).p,
+		    .shift = hodges_lehmann(&rows->chances, a->values, a->count, b->values, b->count) },
 		.kind = a->kind,
 		.can_tell = mann_whitney_least_p(a->values, a->count, b->values, b->count) < 1,
 		.least_p = mann_whitney_least_p_of(a->count, b->count),
@@ -100,35 +101,15 @@ static void add_rate(struct rows *rows, const struct recorded_scenario *a, const
 	};
 }
 
-static const struct recorded_figure *figure_like(
-    const struct recorded_scenario *scenario, const struct recorded_figure *figure)
-{
-	for (size_t i = 0; i < scenario->figure_count; i++) {
-		const struct recorded_figure *other = &scenario->figures[i];
-		if (strcmp(other->id, figure->id) == 0 && other->unit == figure->unit &&
-		    other->kind == figure->kind)
-			return other;
-	}
-	return NULL;
-}
-
 static void add_scenario(
     struct rows *rows, const struct recorded_scenario *a, const struct recorded_scenario *b)
 {
 	add_rate(rows, a, b);
 	for (size_t i = 0; i < a->figure_count; i++) {
-		const struct recorded_figure *other = figure_like(b, &a->figures[i]);
+		const struct recorded_figure *other = recorded_figure_like(b, &a->figures[i]);
 		if (other)
 			add_figure(rows, a->name, &a->figures[i], other);
 	}
-}
-
-static const struct recorded_scenario *find(const struct recorded *recorded, const char *name)
-{
-	for (size_t i = 0; i < recorded->scenario_count; i++)
-		if (strcmp(recorded->scenarios[i].name, name) == 0)
-			return &recorded->scenarios[i];
-	return NULL;
 }
 
 /* What `one` has and `other` has not: whole scenarios, and figures of those that both have. What is no more
@@ -137,12 +118,12 @@ static void find_missing(struct only *only, const struct recorded *one, const st
 {
 	for (size_t i = 0; i < one->scenario_count; i++) {
 		const struct recorded_scenario *scenario = &one->scenarios[i];
-		const struct recorded_scenario *same = find(other, scenario->name);
+		const struct recorded_scenario *same = recorded_find(other, scenario->name);
 		if (!same)
 			*array_push(only->items, only->count) =
 			    (struct missing){ .scenario = scenario->name };
 		for (size_t k = 0; same && k < scenario->figure_count; k++)
-			if (!figure_like(same, &scenario->figures[k]))
+			if (!recorded_figure_like(same, &scenario->figures[k]))
 				*array_push(only->items, only->count) =
 				    (struct missing){ .scenario = scenario->name,
 					    .id = scenario->figures[k].id };
@@ -265,10 +246,12 @@ struct comparison *compare(const struct recorded *old_runs, const struct recorde
 	struct comparison *comparison = xcalloc(1, sizeof(*comparison));
 	struct rows rows = { 0 };
 	for (size_t i = 0; i < old_runs->scenario_count; i++) {
-		const struct recorded_scenario *a = &old_runs->scenarios[i], *b = find(new_runs, a->name);
+		const struct recorded_scenario *a = &old_runs->scenarios[i],
+					       *b = recorded_find(new_runs, a->name);
 		if (b)
 			add_scenario(&rows, a, b);
 	}
+	rank_chances_release(&rows.chances);
 	find_missing(&comparison->only_old, old_runs, new_runs);
 	find_missing(&comparison->only_new, new_runs, old_runs);
 	if (rows.count > 0) {

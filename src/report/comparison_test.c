@@ -291,6 +291,32 @@ static void test_false_alarms(void **state)
 	assert_in_range(alarms, 1, 30); /* 15 are expected; 30 would be 4 standard deviations more */
 }
 
+/* A report of another machine may name as many as fit into it; looking at all for each would take minutes. */
+static void test_very_many_scenarios(void **state)
+{
+	(void)state;
+	enum { SCENARIOS = 60000 };
+	struct recorded *runs[2];
+	for (size_t i = 0; i < ARRAY_LENGTH(runs); i++) {
+		struct made made = { 0 };
+		begin(&made, 1);
+		for (int k = 0; k < SCENARIOS; k++) {
+			char name[32];
+			snprintf(name, sizeof(name), "scenario-%d", k);
+			add(&made, name, "pass", "reach", "ns", k);
+		}
+		runs[i] = end(&made);
+	}
+	struct err err = ERR_INIT;
+	struct comparison *comparison = compare(runs[0], runs[1], &limits, &err);
+	assert_non_null(comparison);
+	assert_int_equal(comparison->count, 2 * SCENARIOS);
+	assert_int_equal(comparison->only_old.count + comparison->only_new.count, 0);
+	comparison_free(comparison);
+	recorded_free(runs[0]);
+	recorded_free(runs[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -302,6 +328,7 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_cannot_be_compared),
 		cmocka_unit_test(test_false_alarms),
+		cmocka_unit_test(test_very_many_scenarios),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

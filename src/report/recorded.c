@@ -30,26 +30,46 @@ static int word_index(const char *const *words, size_t count, const char *word)
 	return -1;
 }
 
+const struct recorded_scenario *recorded_find(const struct recorded *recorded, const char *name)
+{
+	size_t place = lookup_place(&recorded->scenario_places, name);
+	return place == LOOKUP_NONE ? NULL : &recorded->scenarios[place];
+}
+
 static struct recorded_scenario *scenario_named(struct recorded *recorded, const char *name)
 {
-	for (size_t i = 0; i < recorded->scenario_count; i++)
-		if (strcmp(recorded->scenarios[i].name, name) == 0)
-			return &recorded->scenarios[i];
+	size_t place = lookup_place(&recorded->scenario_places, name);
+	if (place != LOOKUP_NONE)
+		return &recorded->scenarios[place];
+	lookup_add(&recorded->scenario_places, name, recorded->scenario_count);
 	struct recorded_scenario *scenario = array_push(recorded->scenarios, recorded->scenario_count);
 	scenario->name = xstrdup(name);
 	return scenario;
 }
 
+static char *figure_key(const char *id, int unit, int kind)
+{
+	return xasprintf("%d %d %s", unit, kind, id);
+}
+
+const struct recorded_figure *recorded_figure_like(
+    const struct recorded_scenario *scenario, const struct recorded_figure *figure)
+{
+	char *key OWNED = figure_key(figure->id, (int)figure->unit, figure->kind);
+	size_t place = lookup_place(&scenario->figure_places, key);
+	return place == LOOKUP_NONE ? NULL : &scenario->figures[place];
+}
+
 static struct recorded_figure *figure_named(
     struct recorded_scenario *scenario, const char *id, int unit, int kind)
 {
-	for (size_t i = 0; i < scenario->figure_count; i++) {
-		struct recorded_figure *figure = &scenario->figures[i];
-		if (strcmp(figure->id, id) == 0 && (int)figure->unit == unit && figure->kind == kind)
-			return figure;
-	}
+	char *key OWNED = figure_key(id, unit, kind);
+	size_t place = lookup_place(&scenario->figure_places, key);
+	if (place != LOOKUP_NONE)
+		return &scenario->figures[place];
 	if (scenario->figure_count == FIGURES_MAX)
 		return NULL;
+	lookup_add(&scenario->figure_places, key, scenario->figure_count);
 	struct recorded_figure *figure = array_push(scenario->figures, scenario->figure_count);
 	figure->id = xstrdup(id);
 	figure->unit = (enum unit)unit;
@@ -130,7 +150,8 @@ static void release_json(json_t **json)
 struct recorded *recorded_read(const char *bytes, size_t length, const char *file, struct err *err)
 {
 	json_error_t error;
-	json_t *root CLEANUP(release_json) = json_loadb(bytes, length, JSON_ALLOW_NUL, &error);
+	json_t *root CLEANUP(release_json) =
+	    json_loadb(bytes, length, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
 	if (!root) {
 		err_set_at(err, file, error.line, error.column, "this is no JSON: %s", error.text);
 		return NULL;
@@ -154,8 +175,10 @@ void recorded_free(struct recorded *recorded)
 			free(scenario->figures[k].values);
 		}
 		free(scenario->figures);
+		lookup_release(&scenario->figure_places);
 		free(scenario->name);
 	}
 	free(recorded->scenarios);
+	lookup_release(&recorded->scenario_places);
 	free(recorded);
 }

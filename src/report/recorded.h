@@ -6,6 +6,7 @@
 #define REPORT_RECORDED_H
 
 #include "base/err.h"
+#include "base/lookup.h"
 #include "base/memory.h"
 #include "report/describe.h"
 
@@ -22,17 +23,25 @@ struct recorded_scenario {
 	size_t passed, failed; /* worlds: flaky is failed; what was inconclusive is neither */
 	struct recorded_figure *figures;
 	size_t figure_count;
+	struct lookup figure_places; /* by id, unit and kind */
 };
 
 struct recorded {
 	double speed;
 	struct recorded_scenario *scenarios;
 	size_t scenario_count;
+	struct lookup scenario_places; /* by name */
 };
 
 /* The message names file and what is missing or wrong in which result. */
 struct recorded *recorded_read(
     const char *bytes, size_t length, const char *file, struct err *err) MUST_CHECK;
 void recorded_free(struct recorded *recorded);
+
+/* NULL: there is none of that name. */
+const struct recorded_scenario *recorded_find(const struct recorded *recorded, const char *name);
+/* The same figure of another report: one with that id, unit and kind; NULL: there is none. */
+const struct recorded_figure *recorded_figure_like(
+    const struct recorded_scenario *scenario, const struct recorded_figure *figure);
 
 #endif

@@ -68,13 +68,31 @@ static double *distribution_of_u(size_t n_count, size_t m_count)
 		}
 	}
 	memmove(rows, rows + m_count * size, size * sizeof(*rows));
-	return rows;
+	return xrealloc(rows, size * sizeof(*rows));
+}
+
+/* Which of the two sides is called a is all the same to it. */
+static const double *chances_of_u(struct rank_chances *chances, size_t a_count, size_t b_count)
+{
+	bool is_first_less = a_count < b_count;
+	double **kept = &chances->of_u[is_first_less ? a_count : b_count][is_first_less ? b_count : a_count];
+	if (!*kept)
+		*kept = distribution_of_u(a_count, b_count);
+	return *kept;
+}
+
+void rank_chances_release(struct rank_chances *chances)
+{
+	for (size_t fewer = 0; fewer <= MANN_WHITNEY_EXACT_MAX; fewer++)
+		for (size_t more = 0; more <= MANN_WHITNEY_EXACT_MAX; more++)
+			free(chances->of_u[fewer][more]);
+	*chances = (struct rank_chances){ 0 };
 }
 
 /* Of the smaller tail, u included. */
-static double exact_p(double u, size_t a_count, size_t b_count)
+static double exact_p(struct rank_chances *kept, double u, size_t a_count, size_t b_count)
 {
-	double *chances OWNED = distribution_of_u(a_count, b_count);
+	const double *chances = chances_of_u(kept, a_count, b_count);
 	size_t all = a_count * b_count, at = (size_t)u;
 	size_t steps = at < all - at ? at : all - at; /* it is symmetric */
 	double tail = 0;
@@ -103,7 +121,8 @@ static bool is_exact(size_t a_count, size_t b_count, double ties)
 	return ties == 0 && a_count <= MANN_WHITNEY_EXACT_MAX && b_count <= MANN_WHITNEY_EXACT_MAX;
 }
 
-struct mann_whitney mann_whitney(const double *a, size_t a_count, const double *b, size_t b_count)
+struct mann_whitney mann_whitney(
+    struct rank_chances *chances, const double *a, size_t a_count, const double *b, size_t b_count)
 {
 	struct mann_whitney test = { .p = 1 };
 	if (a_count == 0 || b_count == 0)
@@ -114,8 +133,8 @@ struct mann_whitney mann_whitney(const double *a, size_t a_count, const double *
 	double ties = sum_of_ties(pooled, a_count + b_count);
 	test.u = count_pairs(left, a_count, right, b_count);
 	test.exact = is_exact(a_count, b_count, ties);
-	test.p =
-	    test.exact ? exact_p(test.u, a_count, b_count) : approximate_p(test.u, a_count, b_count, ties);
+	test.p = test.exact ? exact_p(chances, test.u, a_count, b_count)
+			    : approximate_p(test.u, a_count, b_count, ties);
 	return test;
 }
 
@@ -124,8 +143,13 @@ double mann_whitney_least_p(const double *a, size_t a_count, const double *b, si
 	if (a_count == 0 || b_count == 0)
 		return 1;
 	double *pooled OWNED = sorted_copy(a, a_count, b, b_count);
-	double up = mann_whitney(pooled, a_count, pooled + a_count, b_count).p;
-	double down = mann_whitney(pooled + b_count, a_count, pooled, b_count).p;
+	double ties = sum_of_ties(pooled, a_count + b_count);
+	if (is_exact(a_count, b_count, ties))
+		return mann_whitney_least_p_of(a_count, b_count);
+	double most = count_pairs(pooled, a_count, pooled + a_count, b_count);
+	double least = count_pairs(pooled + b_count, a_count, pooled, b_count);
+	double up = approximate_p(most, a_count, b_count, ties);
+	double down = approximate_p(least, a_count, b_count, ties);
 	return up < down ? up : down;
 }
 
@@ -140,14 +164,14 @@ double mann_whitney_least_p_of(size_t a_count, size_t b_count)
 }
 
 /* How many of the sorted differences lie outside the interval on each side. */
-static size_t outside_count(size_t a_count, size_t b_count, double ties)
+static size_t outside_count(struct rank_chances *kept, size_t a_count, size_t b_count, double ties)
 {
 	if (!is_exact(a_count, b_count, ties)) {
 		double mean = (double)a_count * (double)b_count / 2;
 		double rank = floor(mean - Z95 * deviation_of_u(a_count, b_count, ties));
 		return rank > 0 ? (size_t)rank : 0;
 	}
-	double *chances OWNED = distribution_of_u(a_count, b_count);
+	const double *chances = chances_of_u(kept, a_count, b_count);
 	size_t count = 0;
 	double tail = chances[0];
 	while (tail <= 0.025)
@@ -205,7 +229,8 @@ static double difference_at(const struct differences *all, size_t rank)
 	return value_at(low) + 0.0; /* of -0 and 0 the first is found */
 }
 
-struct shift hodges_lehmann(const double *a, size_t a_count, const double *b, size_t b_count)
+struct shift hodges_lehmann(
+    struct rank_chances *chances, const double *a, size_t a_count, const double *b, size_t b_count)
 {
 	if (a_count == 0 || b_count == 0)
 		BUG("no shift between %zu and %zu values", a_count, b_count);
@@ -214,7 +239,7 @@ struct shift hodges_lehmann(const double *a, size_t a_count, const double *b, si
 	double *pooled OWNED = sorted_copy(a, a_count, b, b_count);
 	struct differences all = { .a = left, .b = right, .a_count = a_count, .b_count = b_count };
 	size_t count = a_count * b_count;
-	size_t outside = outside_count(a_count, b_count, sum_of_ties(pooled, a_count + b_count));
+	size_t outside = outside_count(chances, a_count, b_count, sum_of_ties(pooled, a_count + b_count));
 	const double middle[] = { difference_at(&all, (count - 1) / 2), difference_at(&all, count / 2) };
 	struct shift shift = { .estimate = quantile(middle, 2, 0.5), .has_interval = outside > 0 };
 	if (outside > 0) {

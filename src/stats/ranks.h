@@ -20,7 +20,16 @@ struct mann_whitney {
  * and continuity (M. Hollander and D. A. Wolfe, "Nonparametric statistical methods", 2nd edition (1999),
  * section 4.1). */
 #define MANN_WHITNEY_EXACT_MAX 50
-struct mann_whitney mann_whitney(const double *a, size_t a_count, const double *b, size_t b_count);
+
+/* The exact distributions, each of which is worked out once, however many figures are compared: the largest
+ * takes a millisecond. {0} has none yet. */
+struct rank_chances {
+	double *of_u[MANN_WHITNEY_EXACT_MAX + 1][MANN_WHITNEY_EXACT_MAX + 1]; /* [fewer][more values] */
+};
+void rank_chances_release(struct rank_chances *chances);
+
+struct mann_whitney mann_whitney(
+    struct rank_chances *chances, const double *a, size_t a_count, const double *b, size_t b_count);
 
 /* The smallest p that these very values could have given, however they were dealt to the two sides: above the
  * limit, no test can find anything here. */
@@ -38,6 +47,7 @@ struct shift {
  * Statistics 34 (1963), 598–611; the interval is P. A. P. Moran's (Hollander and Wolfe, sections 4.2
  * and 4.3). Neither may be empty.
  */
-struct shift hodges_lehmann(const double *a, size_t a_count, const double *b, size_t b_count);
+struct shift hodges_lehmann(
+    struct rank_chances *chances, const double *a, size_t a_count, const double *b, size_t b_count);
 
 #endif

@@ -71,6 +71,19 @@ wrong 'nothing to compare' "$work/old" "$work/other.json"
 jq 'del(.results[0].outcome)' "$sample" >"$work/before.json"
 wrong 'result 1: `scenario`, `outcome`' "$work/old" "$work/before.json"
 
+topic "what is nearly JSON"
+# bad NAME TEXT CONTENTS: and where.
+bad() {
+	printf '%s' "$3" >"$work/$1.json"
+	wrong "$work/$1.json:1:" "$work/old" "$work/$1.json"
+	expect_text "$err" "$2"
+}
+bad deep 'depth' "$(head -c 100000 /dev/zero | tr '\0' '[')"
+bad nan 'NaN' '{"falsestart_report":1,"speed":NaN,"results":[]}'
+bad infinite 'overflow' '{"falsestart_report":1,"speed":1e999,"results":[]}'
+bad large 'too big' "{\"falsestart_report\":1,\"speed\":1,\"results\":$(head -c 1000 /dev/zero | tr '\0' 9)}"
+bad twice 'duplicate' '{"falsestart_report":1,"speed":1,"speed":2,"results":[]}'
+
 topic "help"
 run 20 compare --help
 expect_status 0
