@@ -268,6 +268,23 @@ static void set_defaults(struct expectation *expectation)
 	expectation->agrees.floor_ns = FLOOR_MS * NS_PER_MS;
 }
 
+/* A count that may be anything demands nothing; with a claim, it is there to be measured. */
+static int check_demand(
+    struct reader *reader, const struct node *node, const struct expectation *expectation, struct err *err)
+{
+	const struct range *times = &expectation->times;
+	bool is_any = times->present && times->low == 0 && times->high == INT64_MAX;
+	if (expectation->kind != EXPECT_MATCHES || !is_any || expectation->number_count ||
+	    expectation->claim_text)
+		return 0;
+	const struct node *given = node_get(node, "times");
+	return refuse(reader, given, err,
+	    "`%s` is true of any number of lines; write 1.. or a range with an end, or a `claim` that is to "
+	    "be "
+	    "measured",
+	    SHOW(given->text));
+}
+
 static int read_expectation(
     struct reader *reader, const struct node *node, struct expectation *expectation, struct err *err)
 {
@@ -300,7 +317,9 @@ static int read_expectation(
 	if (!verb->claim)
 		fields[count].unsupported = "nothing is measured here that a document could have promised";
 	count++;
-	return fields_read(reader, node, verb->what, fields, count, expectation, err);
+	if (fields_read(reader, node, verb->what, fields, count, expectation, err) < 0)
+		return -1;
+	return check_demand(reader, node, expectation, err);
 }
 
 /* ---- ids ---- */

@@ -177,6 +177,8 @@ static int read_say(struct reader *reader, const struct node *node, void *into, 
 	return node->kind == NODE_NULL ? 0 : scalar_text(reader, node, "what the server says", err) ? 0 : -1;
 }
 
+static const int64_t BANDWIDTH_MAX = INT64_C(100000000000);
+
 static int read_bandwidth(struct reader *reader, const struct node *node, void *into, struct err *err)
 {
 	struct phase_step *step = into;
@@ -185,6 +187,10 @@ static int read_bandwidth(struct reader *reader, const struct node *node, void *
 	if (step->bandwidth < 1)
 		return refuse(reader, node, err,
 		    "`%s` a second lets nothing through; the phase for that is `hung`", SHOW(node->text));
+	if (step->bandwidth > BANDWIDTH_MAX)
+		return refuse(reader, node, err,
+		    "`%s` a second is more than any network gives; write less than 100GB, as in 1MB",
+		    SHOW(node->text));
 	return 0;
 }
 

@@ -23,6 +23,11 @@ void strings_release(struct strings *strings)
 	*strings = (struct strings){ 0 };
 }
 
+/* Sums of some of them fit into int64_t, and into what a trace can say. */
+static const int64_t STORY_MAX_NS = 365 * 24 * 3600 * NS_PER_S;
+/* Ten times the delay of the schedule. */
+static const double SHARE_MAX = 10;
+
 static void replace(char **into, char *owned)
 {
 	free(*into);
@@ -123,7 +128,12 @@ int parse_story_duration(const char *text, double speed, int64_t *ret_ns, struct
 	int64_t ns;
 	if (duration_parse(number, &ns, err) < 0)
 		return -1;
-	*ret_ns = end ? ns : llround((double)ns / speed);
+	double story_ns = end ? (double)ns : (double)ns / speed;
+	if (story_ns > (double)STORY_MAX_NS)
+		return err_set(err, ERR_INVALID,
+		    "`%s` is longer than a year at this speed; nothing in a scenario lasts so long",
+		    SHOW(text));
+	*ret_ns = llround(story_ns);
 	return 0;
 }
 
@@ -228,13 +238,17 @@ static int parse_percent(const char *text, size_t length, double *ret_share)
 	return 0;
 }
 
-int read_percent(struct reader *reader, const struct node *node, void *into, struct err *err)
+int read_tolerance(struct reader *reader, const struct node *node, void *into, struct err *err)
 {
 	const char *text = scalar_text(reader, node, "a percentage", err);
 	if (!text)
 		return -1;
 	if (parse_percent(text, strlen(text), into) < 0)
 		return refuse(reader, node, err, "`%s` is not a percentage, as in 10%%", SHOW(text));
+	if (*(double *)into >= 1)
+		return refuse(reader, node, err,
+		    "with a tolerance of `%s` no gap is too short; write less than 100%%, as in 10%%",
+		    SHOW(text));
 	return 0;
 }
 
@@ -253,6 +267,12 @@ int read_percent_range(
 	if (low > high)
 		return refuse(
 		    reader, node, err, "the range `%s` is empty: it begins above its end", SHOW(text));
+	if (high > SHARE_MAX)
+		return refuse(reader, node, err,
+		    "the range `%s` ends above 1000%%, ten times the delay itself; write a smaller one, as "
+		    "in "
+		    "50%%..100%%",
+		    SHOW(text));
 	*ret_low = low;
 	*ret_high = high;
 	return 0;

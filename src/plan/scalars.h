@@ -9,21 +9,21 @@
 #include "base/buf.h"
 #include "plan/fields.h"
 
-field_read read_text;     /* char *: any text but an empty one */
-field_read read_any_text; /* char *: also an empty one */
-field_read read_name;     /* char *: letters, digits, - and _ */
-field_read read_flag;     /* bool */
-field_read read_duration; /* int64_t, ns, by the speed unless ` real` follows; may be 0 */
-field_read read_span;     /* int64_t, ns: as a duration, more than 0 */
-field_read read_period;   /* int64_t, ns: as a span, 1 ms at least at this speed */
-field_read read_count;    /* int, 1 or more */
-field_read read_port;     /* int, 1..65535 */
-field_read read_number;   /* double, finite */
-field_read read_percent;  /* double: `10%` is 0.10 */
-field_read read_bytes;    /* int64_t: `5MB`, `16MiB` */
-field_read read_pattern;  /* char *: PCRE2 that compiles, ${ms:…} and ${s:…} replaced */
-field_read read_jq;       /* char *: a jq program that compiles */
-field_read read_texts;    /* struct strings: one text, or a list of them, not empty */
+field_read read_text;      /* char *: any text but an empty one */
+field_read read_any_text;  /* char *: also an empty one */
+field_read read_name;      /* char *: letters, digits, - and _ */
+field_read read_flag;      /* bool */
+field_read read_duration;  /* int64_t, ns, by the speed unless ` real` follows; may be 0 */
+field_read read_span;      /* int64_t, ns: as a duration, more than 0 */
+field_read read_period;    /* int64_t, ns: as a span, 1 ms at least at this speed */
+field_read read_count;     /* int, 1 or more */
+field_read read_port;      /* int, 1..65535 */
+field_read read_number;    /* double, finite */
+field_read read_tolerance; /* double: `10%` is 0.10; less than 100% */
+field_read read_bytes;     /* int64_t: `5MB`, `16MiB` */
+field_read read_pattern;   /* char *: PCRE2 that compiles, ${ms:…} and ${s:…} replaced */
+field_read read_jq;        /* char *: a jq program that compiles */
+field_read read_texts;     /* struct strings: one text, or a list of them, not empty */
 
 /* Ranges: `3`, `1..3`, `1..`, `..3`; a single value is both ends. struct range. */
 field_read read_count_range;

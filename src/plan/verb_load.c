@@ -119,6 +119,8 @@ int read_always(struct reader *reader, const struct node *node, void *into, stru
 
 /* ---- backoff ---- */
 
+enum { FACTOR_MAX = 100 };
+
 static int read_factor(struct reader *reader, const struct node *node, void *into, struct err *err)
 {
 	if (read_number(reader, node, into, err) < 0)
@@ -126,6 +128,10 @@ static int read_factor(struct reader *reader, const struct node *node, void *int
 	if (*(double *)into < 1)
 		return refuse(reader, node, err,
 		    "a factor below 1 would shorten the gaps; 1 keeps them, 2 doubles them");
+	if (*(double *)into > FACTOR_MAX)
+		return refuse(reader, node, err,
+		    "the factor `%s` is beyond all measure; factors are 1 to %d, as in 2", SHOW(node->text),
+		    FACTOR_MAX);
 	return 0;
 }
 
@@ -164,7 +170,7 @@ int read_backoff(struct reader *reader, const struct node *node, void *into, str
 		{ .key = "then", .read = read_then },
 		{ .key = "jitter", .read = read_jitter },
 		{ .key = "at-least", .read = read_count, .offset = offsetof(struct backoff, at_least) },
-		{ .key = "tolerance", .read = read_percent, .offset = offsetof(struct backoff, tolerance) },
+		{ .key = "tolerance", .read = read_tolerance, .offset = offsetof(struct backoff, tolerance) },
 		{ .key = "floor", .read = read_duration, .offset = offsetof(struct backoff, floor_ns) },
 	};
 	struct backoff *backoff = &((struct expectation *)into)->backoff;
@@ -216,6 +222,22 @@ static int read_whole(
 	return 0;
 }
 
+/* A million lines on, the progression is still a number. */
+static const int64_t NUMBER_STEP_MAX = INT64_C(1000000000);
+
+static int check_progression(
+    struct reader *reader, const struct node *node, const struct expectation *expectation, struct err *err)
+{
+	size_t count = expectation->number_count;
+	int64_t step = count > 1 ? expectation->numbers[count - 1] - expectation->numbers[count - 2] : 0;
+	if (step >= -NUMBER_STEP_MAX && step <= NUMBER_STEP_MAX)
+		return 0;
+	return refuse(reader, node, err,
+	    "`...` goes on in the step of the last two numbers, and %lld is too large for one; write the "
+	    "numbers",
+	    (long long)step);
+}
+
 int read_numbers(struct reader *reader, const struct node *node, void *into, struct err *err)
 {
 	struct expectation *expectation = into;
@@ -231,7 +253,7 @@ int read_numbers(struct reader *reader, const struct node *node, void *into, str
 			return -1;
 		if (i > 0 && i + 1 == node->item_count && strcmp(text, "...") == 0) {
 			expectation->numbers_repeat = true;
-			return 0;
+			return check_progression(reader, item, expectation, err);
 		}
 		int64_t number = 0;
 		if (read_whole(reader, item, text, &number, err) < 0)
@@ -418,7 +440,7 @@ int read_agrees(struct reader *reader, const struct node *node, void *into, stru
 		    .read = read_unit,
 		    .needed = "the unit of the number in the line: ns, us, ms or s" },
 		{ .key = "tolerance",
-		    .read = read_percent,
+		    .read = read_tolerance,
 		    .offset = offsetof(struct expectation, agrees.tolerance) },
 		{ .key = "floor",
 		    .read = read_duration,
