@@ -1,5 +1,6 @@
 #include "cli/command.h"
 #include "cli/session.h"
+#include "loop/interruption.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -91,6 +92,34 @@ static void heed_signals(struct session *session, void (*heed)(void *owner, int 
 		loop_on_signal(session->loop, SIGHUP, heed, session);
 }
 
+/* From whoever held them while nothing ran. One that came just now is as one that comes in a moment. */
+static void take_signals(struct session *session)
+{
+	interruption_defer();
+	int noted = interruption_release();
+	heed_signals(session, on_signal);
+	if (noted)
+		raise(noted);
+	interruption_resume();
+}
+
+/* What is judged and written from now on is not to be lost by one signal. */
+static void leave_signals(struct session *session)
+{
+	if (!session->farewell)
+		session->farewell = xasprintf(
+		    "\nfalsestart: interrupted again; not all reports were written. The traces are in "
+		    "%s; `falsestart check SCENARIO TRACE` judges one\n",
+		    session->folder);
+	interruption_defer();
+	heed_signals(session, NULL);
+	interruption_hold(
+	    "\nfalsestart: interrupted; no world is running, and the reports are finished first (once more "
+	    "to leave without them)\n",
+	    session->farewell);
+	interruption_resume();
+}
+
 /* ---- the round ---- */
 
 /* What the runner is told of each world, side by side. */
@@ -163,9 +192,9 @@ int round_run(struct session *session, struct err *err)
 	session->runner = runner_start(&config, err);
 	if (!session->runner)
 		return -1;
-	heed_signals(session, on_signal);
+	take_signals(session);
 	loop_run(session->loop);
-	heed_signals(session, NULL);
+	leave_signals(session);
 	keep_what_runner_knows(session);
 	return 0;
 }

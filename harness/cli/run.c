@@ -3,6 +3,7 @@
 #include "cli/files.h"
 #include "cli/outputs.h"
 #include "cli/session.h"
+#include "loop/interruption.h"
 #include "plan/secrets.h"
 
 #include <stdio.h>
@@ -114,6 +115,8 @@ enum { UNTIL_FAIL_ROUND = 4 };
 /* Takes the next worlds; false: there are none, or no more are wanted. */
 static bool begin_round(struct session *session)
 {
+	if (!session->signal_number)
+		session->signal_number = interruption_signal();
 	if (session->signal_number || err_is_set(&session->failure) || session->stopped_by)
 		return false;
 	size_t left = session->worlds.count - session->next;
@@ -163,6 +166,7 @@ static void judge_round(struct session *session)
 
 static void release(struct session *session)
 {
+	interruption_release(); /* of a run that came to no report */
 	runner_free(session->runner);
 	progress_end(session->progress);
 	engine_close(session->engine);
@@ -176,6 +180,7 @@ static void release(struct session *session)
 	free(session->redactors);
 	free(session->engine_version);
 	free(session->folder);
+	free(session->farewell);
 	selection_release(&session->selection);
 }
 

@@ -2,6 +2,7 @@
 #include "cli/files.h"
 #include "cli/session.h"
 #include "cli/terminal.h"
+#include "loop/interruption.h"
 #include "report/describe.h"
 #include "report/report.h"
 
@@ -136,6 +137,9 @@ int run_report(struct session *session, int argc, char **argv)
 	}
 	if (err_is_set(&session->failure) && report_totals(&report).environment == 0)
 		print_error(&session->failure);
+	int noted = interruption_release();
+	if (!session->signal_number)
+		session->signal_number = noted;
 	if (session->signal_number)
 		status = interruption_status(session->signal_number);
 	return status;

@@ -34,6 +34,7 @@ struct session {
 	int64_t began_ns;
 	int signal_number;
 	size_t signals;
+	char *farewell; /* said when a second signal leaves the reports unwritten */
 };
 
 /* Runs worlds[round_first] and those behind it. -1: no runner could be had; other failures are the session's.

@@ -70,6 +70,47 @@ expect_text "$err" 'interrupted'
 expect_verdict long inconclusive
 expect_nothing_left
 
+# A pipe that nobody reads holds the run where its reports are written; `latest` is made just before.
+mkfifo "$work/pipe"
+is_told_more() {
+	[ "$(grep -c interrupted "$err")" -gt "$told" ]
+}
+
+# writing SIGNAL…: a run that is sent these signals while it writes the pipe, each when the one before was told.
+writing() {
+	rm -f "${reports:?}/latest"
+	: >"$err"
+	"$FALSESTART" run --report "$reports" --junit "$work/pipe" "$work/polite.yaml" >"$out" 2>"$err" &
+	runner=$!
+	children="$children $runner"
+	expect await 60 [ -e "$reports/latest/report.json" ]
+	for signal in "$@"; do
+		told=$(grep -c interrupted "$err")
+		kill "-$signal" "$runner"
+		expect await 10 is_told_more
+	done
+}
+
+topic "a report that is being written is finished"
+writing TERM
+expect_text "$err" 'the reports are finished first'
+cat "$work/pipe" >"$work/through.xml"
+wait "$runner"
+status=$?
+expect_status 143
+expect_text "$work/through.xml" '</testsuites>'
+expect cmp -s "$work/through.xml" "$reports/latest/junit.xml"
+expect_verdict polite pass
+
+topic "unless a second signal says that nobody wants it"
+writing INT INT
+wait "$runner"
+status=$?
+expect_status 130
+expect_text "$err" 'not all reports were written'
+expect_text "$err" 'falsestart check'
+expect_nothing_left
+
 topic "whoever started it with SIGHUP ignored wants it to go on"
 : >"$err" # of the run before; the one in the background empties it later
 (
