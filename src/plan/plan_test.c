@@ -1,6 +1,7 @@
 /* What a plan holds, for scenarios that are accepted. */
 #include "plan/plan.h"
 
+#include "base/buf.h"
 #include "base/duration.h"
 #include "plan/plan_private.h"
 
@@ -288,6 +289,33 @@ static void test_start_order(void **state)
 			assert_true(place[plan->stack->services[i].depends_on[j].service] < place[i]);
 }
 
+static bool has_word(const char *text, const char *word)
+{
+	for (const char *found = text; (found = strstr(found, word)); found++)
+		if (found > text && strchr("` \n", found[-1]) && strchr("` \n", found[strlen(word)]))
+			return true;
+	return false;
+}
+
+/* What a trace may say of a service, and a scenario may wait for, is on the page of either. */
+static void test_pages_name_every_event(void **state)
+{
+	(void)state;
+	static const char *const pages[] = { "docs/trace.md", "docs/scenario.md" };
+	for (size_t i = 0; i < ARRAY_LENGTH(pages); i++) {
+		FILE *file = fopen(pages[i], "r");
+		assert_non_null(file);
+		struct buf text CLEANUP(buf_release) = { 0 };
+		char line[4096];
+		while (fgets(line, sizeof(line), file))
+			buf_add_string(&text, line);
+		fclose(file);
+		for (size_t k = 0; service_events[k]; k++)
+			if (!has_word(buf_string(&text), service_events[k]))
+				fail_msg("%s does not name `%s`", pages[i], service_events[k]);
+	}
+}
+
 #define test(function) cmocka_unit_test_teardown(function, teardown)
 
 int main(void)
@@ -301,6 +329,7 @@ int main(void)
 		test(test_ports),
 		test(test_mounts),
 		test(test_start_order),
+		test(test_pages_name_every_event),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

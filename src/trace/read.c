@@ -111,6 +111,8 @@ static size_t find_field(const struct field_list *list, const struct slice *key,
 	return list->count;
 }
 
+static const char UNKNOWN_KIND[] = "there is no such kind of event; the kinds are ";
+
 static int read_kind(struct scanner *scanner, enum event_kind *ret_kind)
 {
 	struct slice slice;
@@ -137,10 +139,7 @@ static int read_kind(struct scanner *scanner, enum event_kind *ret_kind)
 			return 0;
 		}
 	}
-	return scan_fail(scanner, place,
-	    "there is no such kind of event; the kinds are world, step, service, sample, attempt, lost, log, "
-	    "response, "
-	    "memory, lateness, trouble and end");
+	return scan_fail(scanner, place, UNKNOWN_KIND);
 }
 
 static int read_members(struct scanner *scanner, struct event *event, uint32_t *ret_seen)
@@ -184,10 +183,23 @@ static int read_members(struct scanner *scanner, struct event *event, uint32_t *
 
 /* ---- the whole ---- */
 
+static void add_kinds(struct buf *out)
+{
+	for (size_t kind = 0; kind < EVENT_KIND_COUNT; kind++)
+		buf_addf(out, "%s%s",
+		    kind == 0                     ? ""
+		    : kind + 1 < EVENT_KIND_COUNT ? ", "
+						  : " and ",
+		    event_kind_names[kind]);
+}
+
 static int fail_at(struct reader *reader, const char *place, struct err *err, const char *complaint)
 {
-	return err_set_at(
-	    err, reader->file, reader->line, (int)(place - reader->scanner.start) + 1, "%s", complaint);
+	struct buf kinds CLEANUP(buf_release) = { 0 };
+	if (complaint == UNKNOWN_KIND)
+		add_kinds(&kinds);
+	return err_set_at(err, reader->file, reader->line, (int)(place - reader->scanner.start) + 1, "%s%s",
+	    complaint, buf_string(&kinds));
 }
 
 static int check_required(struct reader *reader, const struct event *event, uint32_t seen, struct err *err)

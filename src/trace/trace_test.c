@@ -245,6 +245,63 @@ static void test_documented(void **state)
 	trace_free(trace);
 }
 
+/* Puts the keys of the page's row of a kind into `out`, each with `*` behind it if it may be left out: they
+ * stand in italics there, *`so` `as these`*. */
+static void read_row(const char *row, struct buf *out)
+{
+	bool italic = false;
+	for (; *row && *row != '|'; row++) {
+		if (*row == '*')
+			italic = !italic;
+		if (*row != '`')
+			continue;
+		size_t length = strcspn(row + 1, "`");
+		buf_addf(out, "%.*s%s ", (int)length, row + 1, italic ? "*" : "");
+		row += length + 1;
+	}
+}
+
+static const char *row_of(const char *page, const char *kind, char start[static 40])
+{
+	snprintf(start, 40, "\n| `%s` | ", kind);
+	const char *row = strstr(page, start);
+	if (!row)
+		fail_msg("docs/trace.md has no row of kind \"%s\"", kind);
+	return row + strlen(start);
+}
+
+/* Whoever reads a trace with jq reads the page first. */
+static void test_page_has_every_key(void **state)
+{
+	(void)state;
+	FILE *file = fopen("docs/trace.md", "r");
+	assert_non_null(file);
+	CLEANUP(buf_release) struct buf page = { 0 };
+	char line[4096];
+	while (fgets(line, sizeof(line), file))
+		buf_add_string(&page, line);
+	fclose(file);
+	for (size_t kind = 0; kind < EVENT_KIND_COUNT; kind++) {
+		CLEANUP(buf_release) struct buf said = { 0 }, real = { 0 };
+		char start[40];
+		read_row(row_of(buf_string(&page), event_kind_names[kind], start), &said);
+		for (size_t i = 0; i < event_fields[kind].count; i++)
+			buf_addf(&real, "%s%s ", event_fields[kind].fields[i].key,
+			    event_fields[kind].fields[i].required ? "" : "*");
+		assert_string_equal(buf_string(&said), buf_string(&real));
+	}
+}
+
+static void test_unknown_kind_is_told_the_kinds(void **state)
+{
+	(void)state;
+	struct err err = ERR_INIT;
+	static const char text[] = "{\"k\":\"wurld\"}\n";
+	assert_null(trace_read(text, sizeof(text) - 1, "t", &err));
+	for (size_t kind = 0; kind < EVENT_KIND_COUNT; kind++)
+		assert_non_null(strstr(err.message, event_kind_names[kind]));
+}
+
 /* The wire's own members: their keys are a promise to whoever reads a trace with jq. */
 static void test_text_of_the_wire(void **state)
 {
@@ -497,6 +554,8 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_nul_in_the_middle),
 		cmocka_unit_test(test_long_lines),
+		cmocka_unit_test(test_page_has_every_key),
+		cmocka_unit_test(test_unknown_kind_is_told_the_kinds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
