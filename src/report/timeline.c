@@ -1,8 +1,8 @@
 #include "base/duration.h"
 #include "check/observation.h"
 #include "report/describe.h"
-#include "report/lane.h"
 #include "report/text_private.h"
+#include "report/timeline_private.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,51 +14,9 @@
 #define TICK_COLUMNS 11
 #define INDENT 2
 
-struct timeline {
-	struct page *page;
-	const struct report_result *result;
-	struct scale scale;
-	size_t name_columns;
-	size_t left_out;
-};
-
-/* ---- what a word means to somebody who waits for it to be green ---- */
-
-static bool is_one_of(const char *word, const char *const *words)
-{
-	for (; *words; words++)
-		if (strcmp(word, *words) == 0)
-			return true;
-	return false;
-}
-
-static enum ink ink_of_state(const char *state)
-{
-	static const char *const good[] = { "ready", "healthy", "200", "204", NULL };
-	static const char *const bad[] = { "exited", "killed", "crashed", "oom-killed", "out-of-memory",
-		"stopped", "removed", "refused", "reset", "unreachable", "unhealthy", "denied", "absent",
-		NULL };
-	static const char *const doubtful[] = { "degraded", "loading", "closing", "hung", "slow", "timeout",
-		"paused", "unresolvable", "unreadable", NULL };
-	if (is_one_of(state, good))
-		return INK_GOOD;
-	if (is_one_of(state, bad) || (state[0] == '5' && strlen(state) == 3))
-		return INK_BAD;
-	return is_one_of(state, doubtful) ? INK_DOUBTFUL : INK_PLAIN;
-}
-
-static enum span_style style_of_state(const char *state)
-{
-	static const char *const gone[] = { "exited", "killed", "crashed", "oom-killed", "stopped", "removed",
-		"absent", "refused", NULL };
-	if (ink_of_state(state) == INK_GOOD)
-		return SPAN_SOLID;
-	return is_one_of(state, gone) ? SPAN_GONE : SPAN_PLAIN;
-}
-
 /* ---- lines ---- */
 
-static void print_lane(struct timeline *timeline, const char *name, const struct lane *lane)
+void timeline_lane(struct timeline *timeline, const char *name, const struct lane *lane)
 {
 	struct page *page = timeline->page;
 	page_pad(page, INDENT);
@@ -101,7 +59,7 @@ static void print_axis(struct timeline *timeline)
 		lane_mark(&lane, timeline->page, cell, "┬", INK_DIM);
 		lane_label(&lane, timeline->page, cell + 1, label, INK_DIM);
 	}
-	print_lane(timeline, "time", &lane);
+	timeline_lane(timeline, "time", &lane);
 }
 
 /* ---- steps ---- */
@@ -148,113 +106,7 @@ static void print_steps(struct timeline *timeline)
 		timeline->left_out += row == STEP_ROWS;
 	}
 	for (size_t i = 0; i < used; i++)
-		print_lane(timeline, i == 0 ? "steps" : "", &rows[i]);
-}
-
-/* ---- states over time ---- */
-
-struct states {
-	struct timeline *timeline;
-	struct lane lane;
-	const char *state; /* the current one, of the trace; "" before the first */
-	int64_t since_ns;
-	bool any;
-};
-
-static void states_begin(struct states *states, struct timeline *timeline)
-{
-	*states = (struct states){ .timeline = timeline, .state = "" };
-	lane_init(&states->lane, timeline->scale);
-}
-
-static void draw_state(struct states *states, size_t to)
-{
-	if (states->state[0])
-		lane_span(&states->lane, states->timeline->page, lane_cell(&states->lane, states->since_ns),
-		    to, states->state, style_of_state(states->state), ink_of_state(states->state));
-}
-
-static void states_change(struct states *states, int64_t at_ns, const char *state)
-{
-	state = *state ? state : "?";
-	if (strcmp(state, states->state) == 0)
-		return;
-	draw_state(states, lane_cell(&states->lane, at_ns));
-	states->state = state;
-	states->since_ns = at_ns;
-	states->any = true;
-}
-
-static void states_end(struct states *states, const char *name)
-{
-	if (!states->any)
-		return;
-	draw_state(states, states->timeline->scale.cells);
-	print_lane(states->timeline, name, &states->lane);
-}
-
-static void print_service(struct timeline *timeline, const char *name)
-{
-	const struct trace *trace = timeline->result->trace;
-	struct states states;
-	const char *before_pause = "";
-	states_begin(&states, timeline);
-	for (size_t i = 0; i < trace->event_count; i++) {
-		const struct event *event = &trace->events[i];
-		if (event->kind != EVENT_SERVICE || !event->of || strcmp(event->of, name) != 0 ||
-		    !event->service.event || strcmp(event->service.event, "created") == 0)
-			continue;
-		const char *what = event->service.event;
-		if (strcmp(what, "paused") == 0)
-			before_pause = states.state;
-		states_change(&states, event->from_ns, strcmp(what, "unpaused") == 0 ? before_pause : what);
-	}
-	states_end(&states, name);
-}
-
-/* What the gate makes of it, which is not what engine and probe say. */
-static char *phase_lane_name(const char *service)
-{
-	return xasprintf("%s looks", service);
-}
-
-static bool has_phases(const struct trace *trace, const char *service)
-{
-	for (size_t i = 0; i < trace->event_count; i++)
-		if (trace->events[i].kind == EVENT_PHASE && trace->events[i].of &&
-		    strcmp(trace->events[i].of, service) == 0)
-			return true;
-	return false;
-}
-
-static void print_phases(struct timeline *timeline, const char *name)
-{
-	const struct trace *trace = timeline->result->trace;
-	struct states states;
-	if (!has_phases(trace, name))
-		return;
-	char *lane_name OWNED = phase_lane_name(name);
-	states_begin(&states, timeline);
-	for (size_t i = 0; i < trace->event_count; i++) {
-		const struct event *event = &trace->events[i];
-		if (event->kind == EVENT_PHASE && event->of && strcmp(event->of, name) == 0)
-			states_change(&states, event->from_ns, event->phase.phase ? event->phase.phase : "");
-	}
-	states_end(&states, lane_name);
-}
-
-static void print_samples(struct timeline *timeline, const char *name)
-{
-	const struct trace *trace = timeline->result->trace;
-	struct states states;
-	states_begin(&states, timeline);
-	for (size_t i = 0; i < trace->event_count; i++) {
-		const struct event *event = &trace->events[i];
-		if (event->kind == EVENT_SAMPLE && event->of && strcmp(event->of, name) == 0)
-			states_change(
-			    &states, event->from_ns, event->sample.state ? event->sample.state : "");
-	}
-	states_end(&states, name);
+		timeline_lane(timeline, i == 0 ? "steps" : "", &rows[i]);
 }
 
 /* ---- attempts ---- */
@@ -328,7 +180,7 @@ static void print_attempts(struct timeline *timeline, const char *name)
 		outcome = event->attempt.outcome ? event->attempt.outcome : "";
 	}
 	if (any)
-		print_lane(timeline, name, &lane);
+		timeline_lane(timeline, name, &lane);
 }
 
 /* ---- where it was decided ---- */
@@ -344,7 +196,7 @@ static void print_decision(struct timeline *timeline, const struct finding *find
 			    lane_cell(&lane, trace->events[finding->evidence[i]].to_ns), "▲",
 			    ink_of_verdict(finding->verdict));
 	if (finding->evidence_count)
-		print_lane(timeline, finding->expectation->id ? finding->expectation->id : "", &lane);
+		timeline_lane(timeline, finding->expectation->id ? finding->expectation->id : "", &lane);
 }
 
 static void print_trouble(struct timeline *timeline)
@@ -360,7 +212,7 @@ static void print_trouble(struct timeline *timeline)
 		any = true;
 	}
 	if (any)
-		print_lane(timeline, "trouble", &lane);
+		timeline_lane(timeline, "trouble", &lane);
 }
 
 static void widen(struct timeline *timeline, const char *name)
@@ -372,7 +224,8 @@ static void widen(struct timeline *timeline, const char *name)
 
 static void widen_service(struct timeline *timeline, const char *name)
 {
-	char *looks OWNED = name && has_phases(timeline->result->trace, name) ? phase_lane_name(name) : NULL;
+	char *looks OWNED =
+	    name && timeline_has_phases(timeline->result->trace, name) ? timeline_phases_name(name) : NULL;
 	widen(timeline, name);
 	widen(timeline, looks);
 }
@@ -403,7 +256,7 @@ static void print_watches(struct timeline *timeline)
 		if (lanes++ >= LANES_MAX)
 			timeline->left_out++;
 		else if (watch->kind == WATCH_HTTP)
-			print_samples(timeline, watch->name);
+			timeline_samples(timeline, watch->name);
 		else
 			print_attempts(timeline, watch->name);
 	}
@@ -436,8 +289,8 @@ void text_timeline(struct page *page, const struct report_result *result)
 	print_steps(&timeline);
 	for (size_t i = 0; stack && i < stack->service_count; i++) {
 		if (i < LANES_MAX) {
-			print_service(&timeline, stack->services[i].name);
-			print_phases(&timeline, stack->services[i].name);
+			timeline_service(&timeline, stack->services[i].name);
+			timeline_phases(&timeline, stack->services[i].name);
 		} else {
 			timeline.left_out++;
 		}
