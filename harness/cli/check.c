@@ -123,6 +123,12 @@ static int judge_and_show(const char *scenario, const char *trace_path, bool ver
 	return status;
 }
 
+static bool ends_with(const char *text, const char *ending)
+{
+	size_t length = strlen(text), size = strlen(ending);
+	return length >= size && strcmp(text + length - size, ending) == 0;
+}
+
 int command_check(int argc, char **argv)
 {
 	enum { OPTION_JSON = 256 };
@@ -143,13 +149,16 @@ int command_check(int argc, char **argv)
 			json_path = optarg;
 			continue;
 		}
-		if (option != 'v') {
-			fputs("Try `falsestart check --help`.\n", stderr);
-			return EXIT_USAGE;
-		}
+		if (option != 'v')
+			return option_error("check", long_options, argv);
 		verbose = true;
 	}
 	if (argc - optind != 2)
 		return usage_error("check", "check takes a scenario and a trace, in this order");
+	if (ends_with(argv[optind], ".ndjson") && !ends_with(argv[optind + 1], ".ndjson"))
+		return usage_error("check",
+		    "check takes the scenario first, and `%s` looks like a trace; the other way round it is "
+		    "right",
+		    argv[optind]);
 	return judge_and_show(argv[optind], argv[optind + 1], verbose, json_path);
 }

@@ -119,7 +119,7 @@ static int parse(struct clean_options *options, int argc, char **argv, const cha
 			return -1;
 		}
 		if (option != 'r' && option != 'e') {
-			fprintf(stderr, "Try `falsestart %s --help`.\n", command);
+			option_error(command, long_options, argv);
 			return -1;
 		}
 		*(option == 'r' ? &options->run : &options->engine) = optarg;

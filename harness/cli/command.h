@@ -34,6 +34,9 @@ int command_reap(int argc, char **argv);
 
 /* "falsestart: <message>" on stderr; returns the exit status that belongs to the error. */
 int print_error(const struct err *err);
+/* Tells what getopt_long() has just refused, with what would be right; returns EXIT_USAGE. */
+struct option;
+int option_error(const char *command, const struct option *options, char *const *argv);
 /* Tells that an option or argument is wrong and where help is; returns EXIT_USAGE. */
 int usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

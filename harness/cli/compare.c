@@ -71,8 +71,7 @@ static int take_option(struct compare_options *options, int option)
 		options->verbose = true;
 		return 0;
 	default:
-		fputs("Try `falsestart compare --help`.\n", stderr);
-		return -1;
+		BUG("option %d", option);
 	}
 }
 
@@ -147,6 +146,8 @@ int command_compare(int argc, char **argv)
 			print_help();
 			return EXIT_PASSED;
 		}
+		if (option == '?')
+			return option_error("compare", long_options, argv);
 		if (take_option(&options, option) < 0)
 			return EXIT_USAGE;
 	}

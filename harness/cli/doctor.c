@@ -202,10 +202,8 @@ int command_doctor(int argc, char **argv)
 			print_help();
 			return EXIT_PASSED;
 		}
-		if (option != 'e') {
-			fputs("Try `falsestart doctor --help`.\n", stderr);
-			return EXIT_USAGE;
-		}
+		if (option != 'e')
+			return option_error("doctor", long_options, argv);
 		address = optarg;
 	}
 	if (optind != argc)

@@ -1,12 +1,14 @@
-#include "base/buf.h"
-#include "base/memory.h"
 #include "cli/command.h"
 
 #include <curl/curl.h>
+#include <fcntl.h>
+#include <getopt.h>
 #include <signal.h>
-#include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 const struct command commands[] = {
 	{ "run", "[OPTION]… PATH…", "run scenarios (files or folders) and judge them", command_run },
@@ -39,47 +41,71 @@ static void print_help(FILE *out)
 	    out);
 }
 
-int print_error(const struct err *err)
+/* What is opened first would take the place of a standard stream that is closed, and get what is meant for
+ * it. */
+static void open_standard_streams(void)
 {
-	char text[ERR_FILE_MAX + ERR_MESSAGE_MAX + 64];
-	struct buf visible CLEANUP(buf_release) = { 0 };
-	err_format(err, text, sizeof(text));
-	buf_add_visible(&visible, text, strlen(text), sizeof(text));
-	fprintf(stderr, "falsestart: %s\n", buf_string(&visible));
-	switch (err->kind) {
-	case ERR_USAGE:
-	case ERR_INVALID:
-		return EXIT_USAGE;
-	case ERR_INTERRUPTED:
-		return EXIT_INTERRUPTED;
-	case ERR_NONE:
-	case ERR_NOT_FOUND:
-	case ERR_ENVIRONMENT:
-		return EXIT_ENVIRONMENT;
-	}
-	BUG("error kind %d", (int)err->kind);
+	int fd;
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
 }
 
-int usage_error(const char *command, const char *format, ...)
+/* Of a pipe that is gone: its reader has read enough (head), which is none of our business. */
+static bool is_read_by_a_program(void)
 {
-	va_list arguments;
-	va_start(arguments, format);
-	fputs("falsestart: ", stderr);
-	vfprintf(stderr, format, arguments);
-	fprintf(stderr, "\nTry `falsestart %s%s--help`.\n", command, *command ? " " : "");
-	va_end(arguments);
-	return EXIT_USAGE;
+	struct stat status;
+	return fstat(STDOUT_FILENO, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode));
 }
 
-int main(int argc, char **argv)
+/* Results that nobody got are no success. */
+static int finish_output(int status)
 {
-	signal(SIGPIPE, SIG_IGN);
+	bool is_lost = fflush(stdout) != 0 || ferror(stdout);
+	if (!is_lost || is_read_by_a_program())
+		return status;
+	struct err err = ERR_INIT;
+	err_set(&err, ERR_ENVIRONMENT,
+	    "standard output took not all that was to be told; is there room where it goes?");
+	int failed = print_error(&err);
+	return status == EXIT_PASSED ? failed : status;
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (const struct command *command = commands; command->name; command++)
+		if (strcmp(command->name, name) == 0)
+			return command;
+	return NULL;
+}
+
+static int run_command(const char *name, int argc, char **argv)
+{
+	const struct command *command = find_command(name);
+	if (!command)
+		return usage_error("",
+		    "there is no command `%s`; the commands are run, check, compare, doctor and clean", name);
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	int status = command->run(argc, argv);
+	curl_global_cleanup();
+	return status;
+}
+
+static int dispatch(int argc, char **argv)
+{
 	if (argc < 2) {
 		print_help(stderr);
 		return EXIT_USAGE;
 	}
-	const char *name = argv[1];
-	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+	char *name = argv[1];
+	bool is_help = strcmp(name, "help") == 0;
+	if (is_help && argc > 2) {
+		char option[] = "--help", *asked[] = { argv[2], option, NULL };
+		return run_command(argv[2], 2, asked);
+	}
+	if (is_help || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
 		print_help(stdout);
 		return EXIT_PASSED;
 	}
@@ -87,14 +113,13 @@ int main(int argc, char **argv)
 		puts("falsestart " FALSESTART_VERSION);
 		return EXIT_PASSED;
 	}
-	for (const struct command *command = commands; command->name; command++) {
-		if (strcmp(command->name, name) != 0)
-			continue;
-		curl_global_init(CURL_GLOBAL_DEFAULT);
-		int status = command->run(argc - 1, argv + 1);
-		curl_global_cleanup();
-		return status;
-	}
-	return usage_error(
-	    "", "there is no command `%s`; the commands are run, check, compare, doctor and clean", name);
+	return run_command(name, argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+	open_standard_streams();
+	signal(SIGPIPE, SIG_IGN);
+	opterr = 0; /* option_error() says more */
+	return finish_output(dispatch(argc, argv));
 }

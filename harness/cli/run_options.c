@@ -104,8 +104,7 @@ static int take_value(struct run_options *options, int option, const char *text)
 		options->until_fail = true;
 		return 0;
 	default:
-		fputs("Try `falsestart run --help`.\n", stderr); /* getopt_long() said what is wrong */
-		return -1;
+		BUG("option %d", option);
 	}
 }
 
@@ -195,6 +194,8 @@ int run_options_parse(struct run_options *options, int argc, char **argv, int *r
 			*ret_status = EXIT_PASSED;
 			return -1;
 		}
+		if (option == '?')
+			return option_error("run", long_options, argv), -1;
 		if (take_option(options, option, optarg) < 0)
 			return -1;
 	}

@@ -27,7 +27,7 @@ for command in run check compare; do
 	expect [ -n "$options" ]
 	for option in $options; do
 		run 20 "$command" "$option"
-		expect_no_text "$err" 'unrecognized option'
+		expect_no_text "$err" 'there is no option'
 	done
 done
 finish

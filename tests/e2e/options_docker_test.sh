@@ -28,8 +28,8 @@ wrong 'usage: falsestart'
 wrong 'no command `runn`' runn
 wrong 'no scenario is named' run
 wrong 'cannot read' run "$work/nothing"
-wrong "unrecognized option" run --nonsense "$work/two"
-wrong "requires an argument" run "$work/two" --report
+wrong "there is no option" run --nonsense "$work/two"
+wrong "takes a value" run "$work/two" --report
 for speed in 0 -1 0.001 1001 1e9 nan inf fast '' 1x 0x; do
 	wrong '--speed takes a number' run --speed "$speed" "$work/two"
 done
