@@ -60,6 +60,8 @@ static int add_file(
 	for (size_t i = 0; i < selection->count; i++) {
 		if (strcmp(selection->plans[i]->name, plan->name) != 0)
 			continue;
+		if (strcmp(selection->plans[i]->file, plan->file) == 0)
+			err_set(err, ERR_USAGE, "%s is named twice; --repeat 2 runs a scenario twice", path);
 		err_set(err, ERR_INVALID,
 		    "%s: the name `%s` is taken by %s already; names tell traces and reports apart", path,
 		    plan->name, selection->plans[i]->file);

@@ -159,6 +159,18 @@ static const struct field plan_fields[] = {
 	{ .key = "x-" },
 };
 
+/* Whoever has a compose file tries that first. */
+static int refuse_stack(struct reader *reader, const struct node *root, struct err *err)
+{
+	const struct node *services = root->kind == NODE_MAPPING ? node_get(root, "services") : NULL;
+	if (!services || node_get(root, "falsestart"))
+		return 0;
+	return refuse(reader, root, err,
+	    "this is a compose file; a scenario is a file beside it that begins with `falsestart: 1` and "
+	    "names it, "
+	    "as in `stack: compose.yaml`");
+}
+
 static struct plan *read_plan(const struct document *document, double speed, struct err *err)
 {
 	struct plan *plan CLEANUP(plan_free_pointer) = xcalloc(1, sizeof(*plan));
@@ -169,6 +181,8 @@ static struct plan *read_plan(const struct document *document, double speed, str
 	plan->speed = speed;
 	plan->timeout_ns = WORLD_TIMEOUT_S * NS_PER_S;
 	struct reader reader = { .file = plan->file, .speed = speed, .plan = plan, .variables = variables };
+	if (refuse_stack(&reader, document_root(document), err) < 0)
+		return NULL;
 	if (fields_read(&reader, document_root(document), "a scenario", plan_fields,
 		ARRAY_LENGTH(plan_fields), plan, err) < 0)
 		return NULL;

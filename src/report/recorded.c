@@ -129,12 +129,15 @@ static int read_report(struct reader *reader, struct recorded *recorded, const j
 		     *results = json_object_get(root, "results"), *speed = json_object_get(root, "speed");
 	if (!json_is_integer(version) || !json_is_array(results) || !json_is_number(speed))
 		return err_set(reader->err, ERR_INVALID,
-		    "%s is JSON, and no report: it has no `falsestart_report`, `speed` and `results`",
+		    "%s is JSON, and no report: it has no `falsestart_report`, `speed` and `results`; a "
+		    "report is written by `falsestart run --json FILE`",
 		    reader->file);
 	if (json_integer_value(version) != REPORT_JSON_VERSION)
 		return err_set(reader->err, ERR_INVALID,
-		    "%s is a report of version %lld, and this falsestart reads version %d", reader->file,
-		    (long long)json_integer_value(version), REPORT_JSON_VERSION);
+		    "%s is a report of version %lld, and this falsestart reads version %d; compare it with "
+		    "the one that "
+		    "wrote it",
+		    reader->file, (long long)json_integer_value(version), REPORT_JSON_VERSION);
 	recorded->speed = json_number_value(speed);
 	for (; reader->result < json_array_size(results); reader->result++)
 		if (read_result(reader, recorded, json_array_get(results, reader->result)) < 0)
@@ -149,11 +152,17 @@ static void release_json(json_t **json)
 
 struct recorded *recorded_read(const char *bytes, size_t length, const char *file, struct err *err)
 {
+	if (length == 0) {
+		err_set(err, ERR_INVALID, "%s is empty; a report is written by `falsestart run --json FILE`",
+		    file);
+		return NULL;
+	}
 	json_error_t error;
 	json_t *root CLEANUP(release_json) =
 	    json_loadb(bytes, length, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
 	if (!root) {
-		err_set_at(err, file, error.line, error.column, "this is no JSON: %s", error.text);
+		err_set_at(err, file, error.line, error.column,
+		    "this is no JSON: %s; a report is written by `falsestart run --json FILE`", error.text);
 		return NULL;
 	}
 	struct recorded *recorded = xcalloc(1, sizeof(*recorded));

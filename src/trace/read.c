@@ -121,6 +121,9 @@ static int read_kind(struct scanner *scanner, enum event_kind *ret_kind)
 		return -1;
 	scan_blanks(scanner);
 	const char *place = scanner->cursor;
+	if (place >= scanner->end) /* of a JSON file that is laid out for people */
+		return scan_fail(scanner, place,
+		    "the line ends before its object does; a trace has one JSON object in every line");
 	if (scan_string(scanner, &slice) < 0)
 		return -1;
 	if (slice.length != 1 || slice.bytes[0] != 'k')

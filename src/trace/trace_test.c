@@ -454,6 +454,7 @@ static const struct refused {
 	{ HEADER "{\"k\":\"lost\",\"of\":\"\\u0000\",\"from\":1,\"to\":1}\n", 2, 18, "may not hold \\u0000" },
 	{ HEADER "{\"k\":\"lost\",\"of\":\"d\",\"of\":\"d\"}\n", 2, 22, "second time" },
 	{ HEADER "{\"k\":\"gone\",\"of\":\"d\"}\n", 2, 6, "there is no such kind of event" },
+	{ "{\n  \"falsestart_report\": 1\n}\n", 1, 2, "the line ends before its object does" },
 	{ HEADER "{\"of\":\"d\",\"k\":\"lost\"}\n", 2, 2, "the first key of every line has to be \"k\"" },
 	{ HEADER "[1]\n", 2, 1, "starts with `{`" },
 	{ HEADER "{\"k\":\"phase\",\"of\":\"redis\",\"from\":1,\"to\":1,\"made\":\"gate\"}\n", 2, 1,

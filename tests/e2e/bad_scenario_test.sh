@@ -85,6 +85,20 @@ broken image-missing 's/third: { image: "falsestart\/rude:latest", /third: { /' 
 broken escape-in-text 's/^subject: subject/"\\e]0;owned\\a\\e[31m": 1\nsubject: subject/' ':8:'
 expect [ "$(tr -d '\n\t -~' <"$err" | LC_ALL=C tr -d '\200-\377' | wc -c)" -eq 0 ]
 
+topic "a compose file instead of a scenario"
+printf 'services:\n  a: { image: x }\n' >"$work/in/compose.yaml"
+refused compose.yaml 'is a compose file' 'stack: compose.yaml'
+
+topic "a scenario that is named twice"
+run 20 run --report "$reports" "$work/good.yaml" "$work/good.yaml"
+expect_status 2
+expect_text "$err" 'named twice'
+
+topic "text that turns the direction of writing"
+printf 'falsestart: 1\nname: "a\342\200\256b"\n' >"$work/in/bidi.yaml"
+refused bidi.yaml '\u202e'
+expect_no_text "$err" "$(printf '\342\200\256')"
+
 topic "a folder without scenarios"
 mkdir "$work/in/empty-folder"
 echo hello >"$work/in/empty-folder/notes.txt"

@@ -84,6 +84,13 @@ bad infinite 'overflow' '{"falsestart_report":1,"speed":1e999,"results":[]}'
 bad large 'too big' "{\"falsestart_report\":1,\"speed\":1,\"results\":$(head -c 1000 /dev/zero | tr '\0' 9)}"
 bad twice 'duplicate' '{"falsestart_report":1,"speed":1,"speed":2,"results":[]}'
 
+topic "what is no report"
+: >"$work/empty.json"
+wrong 'is empty; a report is written by' "$work/old" "$work/empty.json"
+jq '.falsestart_report = 2' "$sample" >"$work/newer.json"
+wrong 'of version 2' "$work/old" "$work/newer.json"
+wrong 'a report is written by' "$work/old" "$sources/fixtures/traces/wire-right/trace.ndjson"
+
 topic "help"
 run 20 compare --help
 expect_status 0
