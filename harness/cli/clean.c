@@ -147,8 +147,11 @@ int command_clean(int argc, char **argv)
 	if (clean_open(&clean, options.run, options.engine, &err) < 0)
 		return print_error(&err);
 	status = clean_engine(&clean, 1, 1);
-	printf("removed %zu containers, %zu networks, %zu volumes\n", clean.result.containers,
-	    clean.result.networks, clean.result.volumes);
+	size_t removed = clean.result.containers + clean.result.networks + clean.result.volumes;
+	/* Of an engine that did not answer nobody knows that there is nothing on it. */
+	if (status == EXIT_PASSED || removed > 0)
+		printf("removed %zu containers, %zu networks, %zu volumes\n", clean.result.containers,
+		    clean.result.networks, clean.result.volumes);
 	clean_close(&clean);
 	return status;
 }

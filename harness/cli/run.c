@@ -217,7 +217,10 @@ static int perform(struct session *session, int argc, char **argv)
 		&session->options.filter, &err) < 0)
 		return print_error(&err);
 	if (session->selection.count == 0) {
-		fprintf(stderr, "falsestart: none of %zu scenarios is selected by the filter\n",
+		fprintf(stderr,
+		    "falsestart: none of %zu scenarios is selected by --filter or --tag; --list without them "
+		    "names "
+		    "all\n",
 		    session->selection.seen);
 		return EXIT_NOTHING;
 	}

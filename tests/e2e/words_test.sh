@@ -44,6 +44,17 @@ for command in run check compare doctor clean; do
 done
 wrong 'there is no command `runn`' help runn
 
+topic "nothing is selected"
+run 20 run --tag nonsense "$recorded/scenario.yaml"
+expect_status 5
+expect_text "$err" 'none of 1 scenarios is selected by --filter or --tag'
+
+topic "nobody knows what is on an engine that does not answer"
+run 20 clean --engine tcp://127.0.0.1:1
+expect_status 3
+expect_text "$err" '127.0.0.1:1'
+expect [ ! -s "$out" ]
+
 topic "an output that is full"
 "$FALSESTART" check "$recorded/scenario.yaml" "$recorded/trace.ndjson" >/dev/full 2>"$err"
 status=$?
