@@ -121,29 +121,28 @@ int folder_make(const char *path, struct err *err)
 	return 0;
 }
 
-/* How much of the path is there already. */
-static size_t length_that_exists(const char *path)
+static void cut_last_part(char *path)
+{
+	char *slash = strrchr(path, '/');
+	*(slash ? slash : path) = '\0';
+}
+
+size_t folder_length_there(const char *path)
 {
 	struct stat status;
 	char *partial OWNED = xstrdup(path);
-	while (*partial && lstat(partial, &status) < 0) {
-		char *slash = strrchr(partial, '/');
-		*(slash ? slash : partial) = '\0';
-	}
+	while (*partial && lstat(partial, &status) < 0)
+		cut_last_part(partial);
 	return strlen(partial);
 }
 
-int folder_probe(const char *path, struct err *err)
+void folder_unmake(const char *path, size_t kept)
 {
-	size_t kept = length_that_exists(path);
-	int result = folder_make(path, err);
 	char *partial OWNED = xstrdup(path);
 	while (strlen(partial) > kept) {
 		rmdir(partial);
-		char *slash = strrchr(partial, '/');
-		*(slash ? slash : partial) = '\0';
+		cut_last_part(partial);
 	}
-	return result;
 }
 
 int link_probe(const char *link, struct err *err)

@@ -19,8 +19,10 @@ bool file_is_stream(const char *path);
 int file_create_beside(const char *path, char **ret_beside) MUST_CHECK;
 /* Makes a folder with its parents, and proves that it can be written to. */
 int folder_make(const char *path, struct err *err) MUST_CHECK;
-/* Proves that folder_make() can, and leaves no folder that was not there. */
-int folder_probe(const char *path, struct err *err) MUST_CHECK;
+/* How much of the path is there: before folder_make(), what folder_unmake() is to leave. */
+size_t folder_length_there(const char *path);
+/* Removes what folder_make() has made of the path behind its first `kept` bytes, as far as it is empty. */
+void folder_unmake(const char *path, size_t kept);
 /* Proves that link_replace() can. */
 int link_probe(const char *link, struct err *err) MUST_CHECK;
 /* Points `link` at `target`, replacing a symbolic link that is there (and nothing else). */

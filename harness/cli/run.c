@@ -42,8 +42,8 @@ static int64_t draw_fresh_seed(void)
 	return (int64_t)drawn + 1;
 }
 
-/* Before there is anything that could be lost. */
-static int probe_outputs(const struct session *session, struct err *err)
+/* The folder is there. */
+static int probe_in_folder(const struct session *session, struct err *err)
 {
 	const struct output outputs[] = {
 		{ "--json", session->options.json },
@@ -53,12 +53,23 @@ static int probe_outputs(const struct session *session, struct err *err)
 	const char **inputs OWNED = xcalloc(count, sizeof(*inputs));
 	for (size_t i = 0; i < count; i++)
 		inputs[i] = session->selection.plans[i]->file;
-	if (!*session->options.report)
-		return err_set(err, ERR_USAGE, "--report takes the name of a folder, not an empty one");
 	char *latest OWNED = xasprintf("%s/latest", session->options.report);
-	if (folder_probe(session->options.report, err) < 0 || link_probe(latest, err) < 0)
+	if (link_probe(latest, err) < 0)
 		return err_wrap(err, "--report");
 	return outputs_probe(outputs, ARRAY_LENGTH(outputs), inputs, count, err);
+}
+
+/* Before there is anything that could be lost; a file may be meant to be in the folder of reports, which the
+ * run is going to make. */
+static int probe_outputs(const struct session *session, struct err *err)
+{
+	const char *folder = session->options.report;
+	if (!*folder)
+		return err_set(err, ERR_USAGE, "--report takes the name of a folder, not an empty one");
+	size_t there = folder_length_there(folder);
+	int result = folder_make(folder, err) < 0 ? err_wrap(err, "--report") : probe_in_folder(session, err);
+	folder_unmake(folder, there);
+	return result;
 }
 
 static int prepare_reports(struct session *session, struct err *err)

@@ -90,14 +90,25 @@ expect_status 0
 expect diff -r "$work/first" "$first"
 expect [ "$(readlink -f "$reports/latest")" != "$first" ]
 
-topic "copies that cannot be written cost no other report"
-run 60 run --report "$reports" --filter alpha --junit "$work/nowhere/copy.xml" --json "$work/copy.json" "$work/two"
+topic "copies that cannot be written after all cost no other report"
+mkdir "$work/gone"
+"$FALSESTART" run --report "$work/away" --filter alpha --junit "$work/gone/copy.xml" --json "$work/copy.json" \
+	"$work/two" >"$out" 2>"$err" &
+runner=$!
+children="$children $runner"
+has_begun() {
+	[ -n "$(find "$work/away" -name alpha.ndjson 2>/dev/null)" ]
+}
+expect await 30 has_begun
+expect rmdir "$work/gone"
+wait "$runner"
+status=$?
 expect_status 3
-expect_text "$err" "$work/nowhere/copy.xml"
+expect_text "$err" "$work/gone/copy.xml"
 for name in junit.xml report.json report.txt alpha.ndjson; do
-	expect [ -s "$reports/latest/$name" ]
+	expect [ -s "$work/away/latest/$name" ]
 done
-expect cmp "$work/copy.json" "$reports/latest/report.json"
+expect cmp "$work/copy.json" "$work/away/latest/report.json"
 
 topic "--speed divides what is not real time"
 scenario gamma polite - <<'END'

@@ -116,6 +116,12 @@ expect_text "$err" "$work/no-engine"
 expect [ "$(cat "$work/old.json")" = mine ]
 expect [ -z "$(ls "$work/there")" ]
 
+topic "a file in the folder that the run is going to make"
+run 20 run --report "$work/a/b/c" --json "$work/a/b/c/json" --junit "$work/a/junit.xml" "$work/polite.yaml"
+expect_status 3
+expect_text "$err" "$work/no-engine"
+expect [ ! -e "$work/a" ]
+
 topic "a report is replaced, through a link where there is one"
 ln -s old.json "$work/to-old.json"
 command check --json "$work/to-old.json"
