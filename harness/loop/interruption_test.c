@@ -1,6 +1,7 @@
 #include "loop/interruption.h"
 
 #include "base/memory.h"
+#include "loop/loop.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -135,6 +136,45 @@ static void test_none_is_lost_between(void **state)
 	assert_int_equal(WEXITSTATUS(fate.status), 40);
 }
 
+static void stop_loop(void *owner, int signal_number)
+{
+	(void)signal_number;
+	loop_stop(owner);
+}
+
+/* As a run does: rounds of a loop that heeds signals, and in between work that is held. */
+static void take_turns_with_a_loop(void)
+{
+	struct loop *loop = loop_new();
+	int seen = 0;
+	for (int round = 0; round < 2; round++) {
+		interruption_defer();
+		int noted = interruption_release();
+		loop_on_signal(loop, SIGTERM, stop_loop, loop);
+		raise(noted ? noted : SIGTERM);
+		interruption_resume();
+		loop_run(loop);
+		interruption_defer();
+		loop_on_signal(loop, SIGTERM, NULL, NULL);
+		interruption_hold(first, second);
+		interruption_resume();
+		raise(SIGTERM);
+		seen += interruption_signal() == SIGTERM;
+	}
+	interruption_release();
+	loop_free(loop);
+	_exit(seen == 2 ? 40 : 41);
+}
+
+static void test_turns_with_a_loop(void **state)
+{
+	(void)state;
+	struct fate fate = fate_of(take_turns_with_a_loop);
+	assert_true(WIFEXITED(fate.status));
+	assert_int_equal(WEXITSTATUS(fate.status), 40);
+	assert_string_equal(fate.said, "still at work\nstill at work\n");
+}
+
 static void hang_up_under_nohup(void)
 {
 	signal(SIGHUP, SIG_IGN);
@@ -159,6 +199,7 @@ int main(void)
 		cmocka_unit_test(test_the_second_ends_it),
 		cmocka_unit_test(test_afterwards_it_is_as_before),
 		cmocka_unit_test(test_none_is_lost_between),
+		cmocka_unit_test(test_turns_with_a_loop),
 		cmocka_unit_test(test_nohup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
