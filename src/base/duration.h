@@ -13,6 +13,7 @@
 #define NS_PER_US INT64_C(1000)
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_S INT64_C(1000000000)
+#define DURATION_YEAR_NS (365 * 24 * 3600 * NS_PER_S)
 
 /* "250ms", "1.5s", "1m30s", "2h"; units ns us ms s m h are obligatory, largest first; no sign, no blank. The
  * whole text must be used. Error messages name the text and the units; they carry no position. */

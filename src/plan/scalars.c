@@ -6,6 +6,7 @@
 #include "base/pattern.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +25,7 @@ void strings_release(struct strings *strings)
 }
 
 /* Sums of some of them fit into int64_t, and into what a trace can say. */
-static const int64_t STORY_MAX_NS = 365 * 24 * 3600 * NS_PER_S;
+static const int64_t STORY_MAX_NS = DURATION_YEAR_NS;
 /* Ten times the delay of the schedule. */
 static const double SHARE_MAX = 10;
 
@@ -278,6 +279,8 @@ int read_percent_range(
 	return 0;
 }
 
+static const double BYTES_MAX = 1e15;
+
 static int parse_bytes(const char *text, int64_t *ret_bytes, struct err *err)
 {
 	static const struct {
@@ -289,7 +292,11 @@ static int parse_bytes(const char *text, int64_t *ret_bytes, struct err *err)
 	double value;
 	if (parse_decimal(text, digits, &value) == 0)
 		for (size_t i = 0; i < ARRAY_LENGTH(units); i++)
-			if (strcmp(text + digits, units[i].name) == 0 && value * units[i].bytes < 1e18) {
+			if (strcmp(text + digits, units[i].name) == 0) {
+				if (value * units[i].bytes > BYTES_MAX)
+					return err_set(err, ERR_INVALID,
+					    "`%s` is more memory than there is; the most is 1000000GB",
+					    SHOW(text));
 				*ret_bytes = llround(value * units[i].bytes);
 				return 0;
 			}
@@ -417,7 +424,8 @@ static int parse_count_end(const char *text, double speed, int64_t *ret_value, s
 	(void)speed;
 	if (parse_whole(text, 0, INT32_MAX, ret_value) == 0)
 		return 0;
-	return err_set(err, ERR_INVALID, "`%s` is not a whole number", SHOW(text));
+	return err_set(
+	    err, ERR_INVALID, "`%s` is not a whole number from 0 to %" PRId32, SHOW(text), INT32_MAX);
 }
 
 static int parse_bytes_end(const char *text, double speed, int64_t *ret_value, struct err *err)

@@ -21,7 +21,14 @@ static int read_engine_duration(struct reader *reader, const struct node *node, 
 	struct err cause = ERR_INIT;
 	if (!text)
 		return -1;
-	return duration_parse(text, into, &cause) < 0 ? refuse_with(reader, node, err, &cause) : 0;
+	int64_t ns;
+	if (duration_parse(text, &ns, &cause) < 0)
+		return refuse_with(reader, node, err, &cause);
+	if (ns > DURATION_YEAR_NS)
+		return refuse(
+		    reader, node, err, "`%s` is longer than a year; no world lasts so long", SHOW(text));
+	*(int64_t *)into = ns;
+	return 0;
 }
 
 static int read_words(struct reader *reader, const struct node *node, struct strings *words, struct err *err)
@@ -212,18 +219,31 @@ static int read_health_test(struct reader *reader, const struct node *node, void
 	return 0;
 }
 
+/* The engine's least; 0 is its default. */
+static int read_health_duration(struct reader *reader, const struct node *node, void *into, struct err *err)
+{
+	int64_t ns = 0;
+	if (read_engine_duration(reader, node, &ns, err) < 0)
+		return -1;
+	if (ns > 0 && ns < NS_PER_MS)
+		return refuse(reader, node, err, "`%s` is less than the engine takes; the least is 1ms",
+		    SHOW(node->text));
+	*(int64_t *)into = ns;
+	return 0;
+}
+
 static int read_healthcheck(struct reader *reader, const struct node *node, void *into, struct err *err)
 {
 	static const struct field fields[] = {
 		{ .key = "test", .read = read_health_test },
 		{ .key = "interval",
-		    .read = read_engine_duration,
+		    .read = read_health_duration,
 		    .offset = offsetof(struct healthcheck, interval_ns) },
 		{ .key = "timeout",
-		    .read = read_engine_duration,
+		    .read = read_health_duration,
 		    .offset = offsetof(struct healthcheck, timeout_ns) },
 		{ .key = "start_period",
-		    .read = read_engine_duration,
+		    .read = read_health_duration,
 		    .offset = offsetof(struct healthcheck, start_period_ns) },
 		{ .key = "retries", .read = read_count, .offset = offsetof(struct healthcheck, retries) },
 		{ .key = "disable", .read = read_flag, .offset = offsetof(struct healthcheck, disabled) },

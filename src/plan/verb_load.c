@@ -157,6 +157,29 @@ static int read_jitter(struct reader *reader, const struct node *node, void *int
 	return 0;
 }
 
+/* A tolerance as long as the longest gap there is would let every gap be none. Told at the story's own speed:
+ * a floor that is `real` outgrows gaps that are told faster, which is no mistake of the scenario's. */
+static int check_floor(
+    struct reader *reader, const struct node *node, const struct backoff *backoff, struct err *err)
+{
+	if (!node)
+		return 0;
+	size_t length = strlen(node->text);
+	bool is_real = length > 5 && strcmp(node->text + length - 5, " real") == 0;
+	bool is_constant = backoff->factor <= 1;
+	double longest =
+	    is_constant || backoff->cap_ns == INT64_MAX ? (double)backoff->first_ns : (double)backoff->cap_ns;
+	if (!is_constant && backoff->cap_ns == INT64_MAX)
+		return 0;
+	double floor = (double)backoff->floor_ns * (is_real ? 1 : reader->speed);
+	if (floor < longest * reader->speed)
+		return 0;
+	return refuse(reader, node, err,
+	    "with a tolerance of `%s` no gap is too short: the longest is no longer; write less, as in 20ms "
+	    "real",
+	    SHOW(node->text));
+}
+
 int read_backoff(struct reader *reader, const struct node *node, void *into, struct err *err)
 {
 	static const struct field fields[] = {
@@ -181,7 +204,7 @@ int read_backoff(struct reader *reader, const struct node *node, void *into, str
 	if (backoff->has_then && backoff->attempts == 0)
 		return refuse(
 		    reader, node_get(node, "then"), err, "`then` needs `attempts`: after how many it begins");
-	return 0;
+	return check_floor(reader, node_get(node, "floor"), backoff, err);
 }
 
 /* ---- logs ---- */
@@ -218,7 +241,9 @@ static int read_whole(
 		return refuse_with(reader, node, err, &cause);
 	if (parse_whole(buf_string(&expanded), INT64_MIN / 2, INT64_MAX / 2, ret_number) < 0)
 		return refuse(reader, node, err,
-		    "`%s` is not a whole number, nor ${ms:DURATION}; `...` may end the list", SHOW(text));
+		    "`%s` is not a whole number of at most 18 digits, nor ${ms:DURATION}; `...` may end the "
+		    "list",
+		    SHOW(text));
 	return 0;
 }
 
