@@ -82,12 +82,22 @@ expect_text "$err" 'Name two files'
 
 topic "folders of reports"
 mkdir -p "$work/taken/latest"
-for path in "$work/old.json" "$work/old.json/below" /proc/reports ''; do
-	run 20 run --report "$path" "$work/polite.yaml"
+# unusable FOLDER TEXT
+unusable() {
+	run 20 run --report "$1" "$work/polite.yaml"
 	expect_status 2
 	expect_text "$err" '--report'
-	expect_text "$err" "$path"
-done
+	expect_text "$err" "$1"
+	expect_text "$err" "$2"
+}
+ln -s /nonexistent "$work/nowhere"
+unusable "$work/old.json" 'not a folder'
+unusable "$work/old.json/below" 'Not a directory'
+unusable "$work/nowhere" "$work/nowhere"
+unusable "$work/$(head -c 300 /dev/zero | tr '\0' a)" 'too long'
+unusable /proc/reports 'No such file or directory'
+unusable '' 'empty'
+expect [ -L "$work/nowhere" ]
 run 20 run --report "$work/taken" "$work/polite.yaml"
 expect_status 2
 expect_text "$err" "$work/taken/latest"

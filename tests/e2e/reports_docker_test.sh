@@ -19,7 +19,7 @@ unusable() {
 
 topic "a file instead of a folder"
 echo mine >"$work/file"
-unusable "$work/file" "$work/file" 'Not a directory'
+unusable "$work/file" "$work/file" 'not a folder'
 expect [ "$(cat "$work/file")" = mine ]
 
 topic "a folder below a file"
