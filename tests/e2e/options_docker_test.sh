@@ -41,7 +41,7 @@ wrong 'cannot read' check "$work/two/alpha.yaml" "$work/nothing"
 wrong 'takes no argument' clean all
 wrong 'takes no argument' doctor me
 wrong '--run ID' reap
-wrong '`alpha` is taken' run --list "$work/two" "$work/two/alpha.yaml"
+wrong 'is named twice' run --list "$work/two" "$work/two/alpha.yaml"
 
 topic "help"
 for command in '' run check doctor clean; do
@@ -133,7 +133,7 @@ topic "a link \`latest\` that is a folder is left alone"
 mkdir -p "$work/other/latest"
 echo mine >"$work/other/latest/file"
 run 60 run -q --report "$work/other" --filter alpha "$work/two"
-expect_status 3
+expect_status 2
 expect_text "$err" "$work/other/latest"
 expect [ "$(cat "$work/other/latest/file")" = mine ]
 expect_nothing_left
