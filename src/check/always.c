@@ -2,10 +2,12 @@
  * always: every poll wholly inside the window shows one of these states.
  *
  * Between two polls nothing is known, and a poll says nothing when there is none: a hole of more than three
- * periods (and the host's lateness) leaves the answer open.
+ * periods (and the host's lateness) leaves the answer open. So does a poll that does not count (polls.h) and
+ * shows a state that is not among these.
  */
 #include "check/judge.h"
 #include "check/observation.h"
+#include "check/polls.h"
 
 enum { HOLE_PERIODS = 3 };
 
@@ -50,7 +52,7 @@ void judge_always(const struct index *index, struct draft *draft)
 {
 	const struct expectation *expectation = draft->expectation;
 	const struct watch *watch = &index->plan->watches[expectation->watch];
-	const struct series *series = &index->watches[expectation->watch];
+	struct polls polls = { .index = index, .series = &index->watches[expectation->watch] };
 	struct state_set allowed = { .states = &expectation->states },
 			 ignored = { .states = &expectation->ignore };
 	struct window window;
@@ -60,12 +62,20 @@ void judge_always(const struct index *index, struct draft *draft)
 	if (window_resolve(index, draft, &window) < 0)
 		return;
 	struct coverage coverage = { .last_ns = window.after.high };
+	struct starved starved = { 0 };
 	size_t violations = 0;
-	for (size_t i = 0; i < series->count; i++) {
-		const struct event *event = series_event(index, series, i);
+	for (struct poll poll; polls_next(&polls, &poll);) {
+		const struct event *event = poll.event;
 		struct interval when = observed_when(event);
 		if (observed_nothing(event) || !window_holds(&window, when))
 			continue;
+		if (poll.is_starved) {
+			if (!state_set_has(&ignored, event) && !state_set_has(&allowed, event)) {
+				starved_add(&starved, index, event);
+				evidence_add(&draft->evidence, poll.number);
+			}
+			continue;
+		}
 		cover(index, watch, &coverage, when.low);
 		coverage.last_ns = when.high;
 		if (state_set_has(&ignored, event)) {
@@ -76,18 +86,20 @@ void judge_always(const struct index *index, struct draft *draft)
 		if (state_set_has(&allowed, event))
 			continue;
 		if (violations++ == 0)
-			blame(index, draft, watch, series->items[i]);
-		evidence_add(&draft->evidence, series->items[i]);
+			blame(index, draft, watch, poll.number);
+		evidence_add(&draft->evidence, poll.number);
 	}
 	cover(index, watch, &coverage, window.until_ns);
 	buf_addf(&draft->actual, "%zu of %zu polls", coverage.inside - violations, coverage.inside);
 	if (coverage.ignored)
 		buf_addf(&draft->actual, ", %zu not counted", coverage.ignored);
-	draft_measured(draft, (int64_t)violations, (int64_t)violations);
+	draft_measured(draft, (int64_t)violations, (int64_t)(violations + starved.count));
 	draft->by_absence = true;
 	if (violations)
 		return;
-	if (coverage.inside == 0) {
+	if (starved.count) {
+		draft_starved(draft, &starved, "");
+	} else if (coverage.inside == 0) {
 		draft_inconclusive(
 		    draft, "vacuous: no poll of %s lies wholly inside the window", watch->name);
 		draft_note_death(draft, index, watch->service, INT64_MAX);

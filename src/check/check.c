@@ -161,13 +161,17 @@ static void doubt_absence(const struct index *index, struct draft *draft)
 }
 
 /* Polls that do not count are the reason for many an open answer. */
-static void note_unfair(const struct index *index, struct draft *draft)
+static void note_starved(const struct index *index, struct draft *draft)
 {
-	int watch = draft->expectation->watch;
-	if (draft->verdict != VERDICT_INCONCLUSIVE || watch < 0 || index->watches[watch].unfair == 0)
+	const struct expectation *expectation = draft->expectation;
+	if (draft->verdict != VERDICT_INCONCLUSIVE || expectation->watch < 0 || draft->tells_starved)
 		return;
-	buf_addf(&draft->reason, "; polls that timed out while the host was late do not count (%zu)",
-	    index->watches[watch].unfair);
+	size_t count = index->watches[expectation->watch].starved_count;
+	if (expectation->kind == EXPECT_HONEST)
+		count += index->watches[expectation->honest.by_watch].starved_count;
+	if (count == 0)
+		return;
+	buf_addf(&draft->reason, "; polls that timed out while the host was late do not count (%zu)", count);
 }
 
 static void finish(struct draft *draft, double speed, struct finding *finding)
@@ -251,7 +255,7 @@ static void conclude(const struct index *index, struct draft *draft, struct find
 	doubt(index, draft);
 	doubt_wire(index, draft);
 	doubt_absence(index, draft);
-	note_unfair(index, draft);
+	note_starved(index, draft);
 	finish(draft, index->plan->speed, finding);
 }
 

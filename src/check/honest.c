@@ -6,10 +6,12 @@
  * its end. At most it reaches from the sending of the poll before it to the answer to the one behind it.
  * Where no poll was sent for too long, anything may have been, unless the service did not run. Where a
  * stretch of yes and one of no lie over each other, health lied: for so long for certain, and for so long at
- * most.
+ * most. A poll that does not count (polls.h) ends no stretch and is of none for certain, but where it shows
+ * what is looked for it may be of one, and where it does not it may have ended one.
  */
 #include "check/judge.h"
 #include "check/observation.h"
+#include "check/polls.h"
 
 #include <string.h>
 
@@ -93,44 +95,51 @@ static void find_stretches(const struct index *index, int watch_number, struct q
     const struct window *window, struct stretches *ret_stretches)
 {
 	const struct watch *watch = &index->plan->watches[watch_number];
-	const struct series *series = &index->watches[watch_number];
+	struct polls polls = { .index = index, .series = &index->watches[watch_number] };
 	const struct interval nothing = { .low = INT64_MAX, .high = INT64_MIN };
 	struct stretches stretches = { 0 };
 	struct stretch *current = NULL;
 	size_t group = 0; /* the first of those that go on, across holes */
-	int64_t sent_ns = 0, answered_ns = 0;
-	for (size_t i = 0; i < series->count; i++) {
-		const struct event *event = series_event(index, series, i);
+	int64_t sent_ns = -1, answered_ns = 0;
+	bool may_match = false, may_differ = false; /* by polls that do not count, since the last that does */
+	for (struct poll poll; polls_next(&polls, &poll);) {
+		const struct event *event = poll.event;
 		bool is_match = matches(&question, event);
-		if (i == 0) /* nothing was said before it was asked */
+		if (sent_ns < 0) /* nothing was said before it was asked */
 			sent_ns = answered_ns = event->from_ns;
+		if (poll.is_starved) {
+			may_match = may_match || is_match;
+			may_differ = may_differ || !is_match;
+			continue;
+		}
 		bool is_after_hole = is_hole(index, watch, answered_ns, event->from_ns);
 		bool is_inside = window_holds(window, observed_when(event));
 		stretches.polls += is_inside;
 		stretches.matching += is_inside && is_match;
 		if (!current)
 			group = stretches.count;
-		if (!is_match && !current && is_after_hole)
+		if (!is_match && !current && (is_after_hole || may_match))
 			add_stretch(&stretches, nothing, sent_ns);
-		if (is_match && (!current || is_after_hole)) {
+		if (is_match && (!current || is_after_hole || may_differ)) {
 			int64_t possible_ns = current ? stretches.items[group].possible.low : sent_ns;
 			struct interval sure = { is_hung(event) ? event->from_ns : event->to_ns, INT64_MIN };
 			current = add_stretch(&stretches, sure, possible_ns);
-			current->first = series->items[i];
+			current->first = poll.number;
 		}
 		if (is_match) {
 			current->sure.high = is_hung(event) ? event->to_ns : event->from_ns;
-			current->last = series->items[i];
+			current->last = poll.number;
 		} else {
 			close_stretches(&stretches, group, event->to_ns);
 			current = NULL;
 		}
 		sent_ns = event->from_ns;
 		answered_ns = event->to_ns;
+		may_match = may_differ = false;
 	}
 	if (current)
 		end_with_service(index, watch, question.says != NULL, answered_ns, &stretches, group);
-	else if (series->count > 0 && is_hole(index, watch, answered_ns, window->until_ns))
+	else if (sent_ns >= 0 && (may_match || is_hole(index, watch, answered_ns, window->until_ns)))
 		add_stretch(&stretches, nothing, sent_ns);
 	*ret_stretches = stretches;
 }

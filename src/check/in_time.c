@@ -46,7 +46,13 @@ static void judge_order(
 		struct interval margin = interval_since(moment, done);
 		text_add_interval(&draft->actual, margin, TEXT_ALONE);
 		buf_add_string(&draft->actual, " before it");
-		draft_measured(draft, margin.low, margin.high);
+		if (instant->happened)
+			draft_measured(draft, margin.low, margin.high);
+		return;
+	}
+	if (instant->perhaps) {
+		draft_inconclusive(draft, "step %s was to take effect before %s: %s", id, buf_string(&what),
+		    instant->why_not);
 		return;
 	}
 	if (done.low > moment.high) {
@@ -85,7 +91,7 @@ static void judge_in_time(const struct index *index, const struct implied *impli
 	}
 	evidence_add(&draft->evidence, (size_t)(done - index->trace->events));
 	moment_resolve(index, &expectation->until, &instant);
-	if (!instant.happened) {
+	if (!instant.happened && !instant.perhaps) {
 		buf_add_string(&draft->actual, instant.why_not);
 		draft->by_absence = true;
 		return;

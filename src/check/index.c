@@ -98,15 +98,20 @@ static int compare_events(const void *left, const void *right, void *events_poin
 }
 
 /* Events arrive nearly in order; sorting is the exception. */
-static void sort_series(struct index *index, struct series *series)
+static void sort_items(struct event *events, size_t *items, size_t count)
 {
-	struct event *events = index->trace->events;
-	for (size_t i = 1; i < series->count; i++) {
-		if (events[series->items[i - 1]].from_ns > events[series->items[i]].from_ns) {
-			qsort_r(series->items, series->count, sizeof(*series->items), compare_events, events);
+	for (size_t i = 1; i < count; i++) {
+		if (events[items[i - 1]].from_ns > events[items[i]].from_ns) {
+			qsort_r(items, count, sizeof(*items), compare_events, events);
 			return;
 		}
 	}
+}
+
+static void sort_series(struct index *index, struct series *series)
+{
+	sort_items(index->trace->events, series->items, series->count);
+	sort_items(index->trace->events, series->starved, series->starved_count);
 }
 
 static void for_all_tables(struct index *index, void (*visit)(struct index *, struct series *))
@@ -127,16 +132,16 @@ static void for_all_tables(struct index *index, void (*visit)(struct index *, st
 }
 
 /* More than this part of the time (a fifth) must have been the host's. */
-enum { UNFAIR_PART = 5 };
+enum { STARVED_PART = 5 };
 
-bool index_is_unfair(const struct index *index, const struct event *event)
+bool index_is_starved(const struct index *index, const struct event *event)
 {
 	const char *outcome = event->kind == EVENT_SAMPLE     ? event->sample.outcome
 			      : event->kind == EVENT_RESPONSE ? event->response.outcome
 							      : "";
 	return strcmp(outcome, "timeout") == 0 &&
 	       lateness_within(index->lateness, event->from_ns, event->to_ns) >
-		   (event->to_ns - event->from_ns) / UNFAIR_PART;
+		   (event->to_ns - event->from_ns) / STARVED_PART;
 }
 
 void index_init(struct index *index, const struct plan *plan, const struct trace *trace)
@@ -156,8 +161,8 @@ void index_init(struct index *index, const struct plan *plan, const struct trace
 	for (size_t i = 0; i < trace->event_count; i++) {
 		const struct event *event = &trace->events[i];
 		struct series *series = series_of(index, caches, event);
-		if (series && event->kind == EVENT_SAMPLE && index_is_unfair(index, event))
-			series->unfair++;
+		if (series && event->kind == EVENT_SAMPLE && index_is_starved(index, event))
+			*array_push(series->starved, series->starved_count) = i;
 		else if (series)
 			*array_push(series->items, series->count) = i;
 		if (event->to_ns > index->end_ns)
@@ -175,6 +180,7 @@ static void free_items(struct index *index, struct series *series)
 {
 	(void)index;
 	free(series->items);
+	free(series->starved);
 	free(series->open);
 }
 

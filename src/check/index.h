@@ -15,8 +15,10 @@
 struct series {
 	size_t *items;
 	size_t count;
-	size_t unfair; /* polls that timed out while the host was late: left out */
-	int *open;     /* of an attempts watch, item by item: see index_open() */
+	/* Polls that timed out while the host was late, which are not among the items: see polls.h. */
+	size_t *starved;
+	size_t starved_count;
+	int *open; /* of an attempts watch, item by item: see index_open() */
 };
 
 struct index {
@@ -43,9 +45,9 @@ static inline const struct event *series_event(
 	return &index->trace->events[series->items[i]];
 }
 
-/* The lines of a log watch, the observations of any other. */
 /* A poll or request that timed out while the host was late: the subject may not have had its time either. */
-bool index_is_unfair(const struct index *index, const struct event *event);
+bool index_is_starved(const struct index *index, const struct event *event);
+/* The lines of a log watch, the observations of any other. */
 const struct series *index_watch(const struct index *index, int watch);
 
 /* Did the world end in a way after which what has not happened has not happened? "completed", and "wait":

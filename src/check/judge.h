@@ -26,6 +26,7 @@ struct draft {
 	int64_t decided_ns;
 	/* A pass because something was not seen: doubtful, too, when the harness had trouble. */
 	bool by_absence;
+	bool tells_starved; /* the reason speaks of the polls that do not count */
 };
 
 /* Each adds its reason; a worse verdict replaces a better one. */
@@ -43,6 +44,8 @@ void draft_note_death(struct draft *draft, const struct index *index, size_t ser
 
 struct instant {
 	bool happened;
+	/* It did not, unless polls that do not count show it: then it was not before `at.low`. */
+	bool perhaps;
 	struct interval at;
 	size_t event;      /* NO_EVENT: none */
 	char why_not[512]; /* a clause: "redis.ready never happened" */
@@ -60,8 +63,10 @@ struct interval moment_seen_by(
 struct arrival {
 	bool possible;        /* something shows it that may have been after */
 	bool certain;         /* something shows it that was after */
+	bool is_starved;      /* what shows it are polls that do not count (polls.h), and nothing else */
 	struct interval when; /* high INT64_MAX unless certain */
 	size_t event, before; /* the first that shows it, the one before it; or NO_EVENT */
+	int64_t not_after_ns; /* of a state: when the first poll that counts, and shows it, was answered */
 	int64_t not_until_ns; /* not possible: known to be so until then */
 	size_t seen;          /* how many observations there were at or after `after` */
 };

@@ -1,6 +1,7 @@
 #include "base/pattern.h"
 #include "check/judge.h"
 #include "check/observation.h"
+#include "check/polls.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -122,13 +123,19 @@ static void resolve_state(
 	arrival_of_state(index, moment->watch, &states, after, &arrival);
 	if (!arrival.possible)
 		return;
-	instant->happened = true;
+	instant->happened = !arrival.is_starved;
+	instant->perhaps = arrival.is_starved;
+	if (arrival.is_starved)
+		snprintf(instant->why_not, sizeof(instant->why_not),
+		    "`%.80s` of %.80s was shown by polls only that timed out while the host was late, and do "
+		    "not count",
+		    moment->what, index->plan->watches[moment->watch].name);
 	instant->at = arrival.when;
 	instant->event = arrival.event;
 	if (instant->at.low < after.low)
 		instant->at.low = after.low;
 	if (!arrival.certain)
-		instant->at.high = index->trace->events[arrival.event].to_ns;
+		instant->at.high = arrival.is_starved ? INT64_MAX : arrival.not_after_ns;
 }
 
 static void resolve_log(
@@ -158,12 +165,14 @@ void moment_resolve(const struct index *index, const struct moment *moment, stru
 {
 	*ret_instant = (struct instant){ .event = NO_EVENT };
 	struct interval after = { .low = INT64_MIN, .high = INT64_MIN };
+	struct instant before = { .happened = true };
 	if (moment->after) {
-		moment_resolve(index, moment->after, ret_instant);
-		if (!ret_instant->happened)
+		moment_resolve(index, moment->after, &before);
+		if (!before.happened && !before.perhaps) {
+			*ret_instant = before;
 			return;
-		after = ret_instant->at;
-		*ret_instant = (struct instant){ .event = NO_EVENT };
+		}
+		after = before.at;
 	}
 	switch (moment->kind) {
 	case MOMENT_WORLD:
@@ -185,9 +194,14 @@ void moment_resolve(const struct index *index, const struct moment *moment, stru
 		resolve_log(index, moment, after, ret_instant);
 		break;
 	}
-	if (ret_instant->happened) {
+	if (ret_instant->happened || ret_instant->perhaps)
 		ret_instant->at = interval_shift(ret_instant->at, moment->plus_ns);
-	} else if (!*ret_instant->why_not) {
+	if (ret_instant->happened && before.perhaps) {
+		ret_instant->happened = false;
+		ret_instant->perhaps = true;
+		ret_instant->at.high = INT64_MAX;
+		snprintf(ret_instant->why_not, sizeof(ret_instant->why_not), "%s", before.why_not);
+	} else if (!ret_instant->happened && !*ret_instant->why_not) {
 		CLEANUP(buf_release) struct buf text = { 0 };
 		text_add_moment(&text, index->plan, moment);
 		snprintf(ret_instant->why_not, sizeof(ret_instant->why_not), "%.480s never happened",
@@ -209,7 +223,7 @@ struct interval moment_seen_by(
 void arrival_of_state(const struct index *index, int watch, const struct strings *states,
     struct interval after, struct arrival *ret_arrival)
 {
-	const struct series *series = &index->watches[watch];
+	struct polls polls = { .index = index, .series = &index->watches[watch] };
 	struct state_set set = { .states = states };
 	struct arrival arrival = {
 		.when = { .low = INT64_MIN, .high = INT64_MAX },
@@ -217,33 +231,42 @@ void arrival_of_state(const struct index *index, int watch, const struct strings
 		.before = NO_EVENT,
 		.not_until_ns = INT64_MIN,
 	};
-	for (size_t i = 0; i < series->count && !arrival.certain; i++) {
-		const struct event *event = series_event(index, series, i);
+	for (struct poll poll; !arrival.certain && polls_next(&polls, &poll);) {
+		const struct event *event = poll.event;
 		if (observed_nothing(event))
 			continue;
 		struct interval when = observed_when(event);
 		bool shows = state_set_has(&set, event);
+		/* It may have begun with a poll that does not count, and surely had with the first that does.
+		 */
+		if (poll.is_starved && (!shows || when.high < after.low))
+			continue;
 		if (when.high < after.low || (!shows && !arrival.possible)) {
 			/* The moment a poll is sent is the last at which its answer surely had not changed.
 			 */
-			arrival.before = shows ? NO_EVENT : series->items[i];
+			arrival.before = shows ? NO_EVENT : poll.number;
 			if (!shows)
 				arrival.not_until_ns = when.low;
 			arrival.seen += when.high >= after.low;
 			continue;
 		}
-		arrival.seen++;
+		arrival.seen += !poll.is_starved;
 		if (!shows)
 			continue;
 		if (!arrival.possible) {
-			arrival.possible = true;
-			arrival.event = series->items[i];
+			arrival.possible = arrival.is_starved = true;
+			arrival.event = poll.number;
 			if (event->kind == EVENT_SAMPLE)
 				arrival.when.low =
 				    arrival.before == NO_EVENT ? INT64_MIN : arrival.not_until_ns;
 			else
 				arrival.when.low = when.low;
 		}
+		if (poll.is_starved)
+			continue;
+		if (arrival.is_starved)
+			arrival.not_after_ns = event->to_ns;
+		arrival.is_starved = false;
 		arrival.certain = when.low >= after.high;
 		if (arrival.certain)
 			arrival.when.high = when.high;

@@ -2,17 +2,21 @@
  * never: none of these states, of these events, or no such line, in the window.
  *
  * What lies wholly inside the window counts. A poll that straddles an edge decides nothing by itself; an
- * event or a line does not come again, so one that may have been inside leaves the answer open.
+ * event or a line does not come again, so one that may have been inside leaves the answer open. So does a
+ * poll that does not count (polls.h) and shows a forbidden state: to pass over it would be to pass without
+ * having seen that it was not so.
  */
 #include "base/pattern.h"
 #include "check/judge.h"
 #include "check/observation.h"
+#include "check/polls.h"
 
 #include <string.h>
 
 struct tally {
 	size_t inside, violations, perhaps, unjudged;
 	size_t first; /* violation */
+	struct starved starved;
 };
 
 static void count_violation(const struct index *index, struct draft *draft, struct tally *tally, size_t event)
@@ -35,12 +39,14 @@ static void add_at(const struct event *event, struct buf *out)
 static void conclude(const struct index *index, struct draft *draft, const struct window *window,
     const struct tally *tally, const char *what)
 {
-	text_add_count(
-	    &draft->actual, (struct interval){ .low = (int64_t)tally->violations,
-				.high = (int64_t)(tally->violations + tally->perhaps + tally->unjudged) });
+	text_add_count(&draft->actual, (struct interval){ .low = (int64_t)tally->violations,
+					   .high = (int64_t)(tally->violations + tally->perhaps +
+							     tally->unjudged + tally->starved.count) });
 	buf_addf(&draft->actual, " of ");
-	text_add_plural(&draft->actual, (int64_t)(tally->inside + tally->perhaps), what);
-	draft_measured(draft, (int64_t)tally->violations, (int64_t)(tally->violations + tally->perhaps));
+	text_add_plural(
+	    &draft->actual, (int64_t)(tally->inside + tally->perhaps + tally->starved.count), what);
+	draft_measured(draft, (int64_t)tally->violations,
+	    (int64_t)(tally->violations + tally->perhaps + tally->starved.count));
 	draft->by_absence = true;
 	if (draft->verdict != VERDICT_PASS)
 		return;
@@ -54,16 +60,21 @@ static void judge_states(const struct index *index, struct draft *draft, const s
 {
 	const struct expectation *expectation = draft->expectation;
 	const struct watch *watch = &index->plan->watches[expectation->watch];
-	const struct series *series = &index->watches[expectation->watch];
+	struct polls polls = { .index = index, .series = &index->watches[expectation->watch] };
 	struct state_set forbidden = { .states = &expectation->states };
 	struct tally tally = { 0 };
-	for (size_t i = 0; i < series->count; i++) {
-		const struct event *event = series_event(index, series, i);
-		if (observed_nothing(event) || !window_holds(window, observed_when(event)))
+	for (struct poll poll; polls_next(&polls, &poll);) {
+		if (observed_nothing(poll.event) || !window_holds(window, observed_when(poll.event)))
 			continue;
-		tally.inside++;
-		if (state_set_has(&forbidden, event))
-			count_violation(index, draft, &tally, series->items[i]);
+		tally.inside += !poll.is_starved;
+		if (!state_set_has(&forbidden, poll.event))
+			continue;
+		if (!poll.is_starved) {
+			count_violation(index, draft, &tally, poll.number);
+		} else {
+			starved_add(&tally.starved, index, poll.event);
+			evidence_add(&draft->evidence, poll.number);
+		}
 	}
 	if (tally.violations) {
 		CLEANUP(buf_release) struct buf text = { 0 };
@@ -71,6 +82,8 @@ static void judge_states(const struct index *index, struct draft *draft, const s
 		draft_fail(draft, "%s was `%.80s`%s", watch->name,
 		    observed_state(&index->trace->events[tally.first]), buf_string(&text));
 		draft_note_death(draft, index, watch->service, draft->decided_ns);
+	} else if (tally.starved.count) {
+		draft_starved(draft, &tally.starved, "");
 	} else if (tally.inside == 0) {
 		draft_inconclusive(
 		    draft, "vacuous: nothing of %s was seen wholly inside the window", watch->name);

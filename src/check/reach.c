@@ -177,6 +177,7 @@ static void judge_reached(const struct index *index, struct draft *draft, const 
 		judge_limit(index, draft, after, elapsed, arrival->when.high);
 }
 
+/* Or at polls only that do not count. */
 static void judge_never_reached(const struct index *index, struct draft *draft, const struct instant *after,
     const struct arrival *arrival)
 {
@@ -200,6 +201,10 @@ static void judge_never_reached(const struct index *index, struct draft *draft, 
 		    saturating_add(saturating_add(after->at.high, expectation->within_ns), lateness);
 		draft_fail(
 		    draft, "never happened: still not %s after %s", buf_string(&waited), buf_string(&since));
+	} else if (arrival->possible) {
+		draft->tells_starved = true;
+		draft_inconclusive(
+		    draft, "only polls show it that timed out while the host was late, and may count or not");
 	} else if (index_is_dead_for_good(index, service)) {
 		draft_fail(draft, "never happened, and cannot any more");
 	} else if (expectation->has_within) {
@@ -224,6 +229,7 @@ void judge_reach(const struct index *index, struct draft *draft)
 	if (expectation->has_after)
 		moment_resolve(index, &expectation->after, &after);
 	if (!after.happened) {
+		draft->tells_starved = after.perhaps;
 		draft_inconclusive(draft, "vacuous: %s", after.why_not);
 		draft_note_death(draft, index, index->plan->subject, INT64_MAX);
 		return;
@@ -237,8 +243,10 @@ void judge_reach(const struct index *index, struct draft *draft)
 	    index, moment_seen_by(index, &expectation->after, &after, expectation->watch), draft, &arrival);
 	if (draft->verdict != VERDICT_PASS)
 		return;
-	if (arrival.possible)
+	if (arrival.possible && !arrival.is_starved)
 		judge_reached(index, draft, &after, &arrival);
+	else if (arrival.possible)
+		judge_never_reached(index, draft, &after, &arrival);
 	else if (arrival.event != NO_EVENT)
 		draft_inconclusive(
 		    draft, "vacuous: attempt %d had ended before", expectation->attempt_number);

@@ -107,6 +107,11 @@ static void judge_follow(const struct index *index, const struct instant *after,
 		draft_inconclusive(draft,
 		    "attempt %d connected and the state followed %s later, which is around the bound",
 		    success->attempt.number, buf_string(&text));
+	else if (arrival->is_starved)
+		draft_inconclusive(draft,
+		    "attempt %d connected, and the state was shown by polls only that timed out while the "
+		    "host was late, and may count or not",
+		    success->attempt.number);
 	else if (!arrival->certain)
 		draft_inconclusive(draft,
 		    "attempt %d connected, and the state was seen only while its `after` may still have "

@@ -215,39 +215,42 @@ bool poll_shows(const struct event *poll, const char *state)
 static struct happening find_state(const struct facts *facts, const struct moment *moment, struct span after)
 {
 	struct happening found = { 0 };
+	const struct event *counted = NULL; /* the first that shows it and counts */
 	int64_t not_before_ns = after.low;
 	for_each_of(event, facts, EVENT_SAMPLE, name_of_watch(facts, moment->watch))
 	{
-		if (is_starved(facts, event))
-			continue;
-		bool is_so = poll_shows(event, moment->what);
-		if (found.happened) {
+		bool counts = !is_starved(facts, event);
+		bool is_so = poll_shows(event, moment->what) && event->to_ns >= after.low;
+		if (is_so && !found.event) {
+			int64_t low = not_before_ns > after.low ? not_before_ns : after.low;
+			found = it_was(event, (struct span){ low, FAR_AWAY });
+			found.happened = false;
+			found.perhaps = true;
+		}
+		if (is_so && counts) {
 			/* The first may have been before `after`: then it was no later than the first surely
 			 * after. */
-			if (is_so && found.at.high < 0 && event->from_ns >= after.high)
+			counted = counted ? counted : event;
+			if (found.at.high == FAR_AWAY && event->from_ns >= after.high)
 				found.at.high = event->to_ns;
-			continue;
-		}
-		if (is_so && event->to_ns >= after.low) {
-			bool is_sure = event->from_ns >= after.high;
-			int64_t low = not_before_ns > after.low ? not_before_ns : after.low;
-			found = it_was(event, (struct span){ low, is_sure ? event->to_ns : -1 });
-		} else {
-			not_before_ns = is_so ? after.low : event->from_ns;
+		} else if (counts) {
+			not_before_ns = poll_shows(event, moment->what) ? after.low : event->from_ns;
 		}
 	}
-	if (found.happened && found.at.high < 0)
-		found.at.high = found.event->to_ns;
+	found.happened = counted;
+	found.perhaps = found.perhaps && !counted;
+	if (counted && found.at.high == FAR_AWAY)
+		found.at.high = counted->to_ns;
 	return found;
 }
 
 struct happening find_moment(const struct facts *facts, const struct moment *moment)
 {
 	struct span after = { LONG_AGO, LONG_AGO };
-	struct happening found = { 0 };
+	struct happening found = { 0 }, before = { 0 };
 	if (moment->after) {
-		struct happening before = find_moment(facts, moment->after);
-		if (!before.happened)
+		before = find_moment(facts, moment->after);
+		if (!before.happened && !before.perhaps)
 			return before;
 		after = before.at;
 	}
@@ -278,6 +281,11 @@ struct happening find_moment(const struct facts *facts, const struct moment *mom
 				      line_matches(event, moment->what, NULL, NULL)) found =
 		    it_was(event, span_of(event));
 		break;
+	}
+	if (found.happened && before.perhaps) {
+		found.happened = false;
+		found.perhaps = true;
+		found.at.high = FAR_AWAY;
 	}
 	found.at.low += moment->plus_ns;
 	found.at.high += moment->plus_ns;
@@ -311,10 +319,10 @@ struct stretch_of_time find_stretch(const struct facts *facts, const struct expe
 	struct happening until = { 0 };
 	if (expectation->has_until)
 		until = find_moment(facts, &expectation->until);
-	if (until.happened && until.at.low <= facts->end_ns) {
+	if ((until.happened || until.perhaps) && until.at.low <= facts->end_ns) {
 		stretch.to = until.at;
-		stretch.known_until_ns = until.at.low;
-		stretch.is_over = true;
+		stretch.known_until_ns = until.at.low > 0 ? until.at.low : 0;
+		stretch.is_over = stretch.is_over || until.happened;
 	}
 	stretch.is_empty = stretch.is_empty || stretch.from.low > stretch.to.high;
 	return stretch;

@@ -62,6 +62,7 @@ struct span {
 
 struct happening {
 	bool happened;
+	bool perhaps; /* in some worlds: shown by polls that may count, and not before `at.low` */
 	struct span at;
 	const struct event *event;
 };
@@ -136,6 +137,7 @@ const struct event *find_disturbance(
 
 struct coming {
 	const struct event *perhaps; /* the first that shows it and may have been after */
+	bool is_counted;             /* one of those counts */
 	bool is_sure;                /* one that shows it was after */
 	struct span when;
 	bool was_before;      /* it was, but not after */

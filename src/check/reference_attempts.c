@@ -132,8 +132,9 @@ static struct opinion opine_follow(const struct facts *facts, const struct expec
 	struct worlds worlds = { 0 };
 	world_add(&worlds, coming.when.low - since_ns, limit_ns, 0);
 	world_add(&worlds, seen_ns - since_ns, limit_ns, 0);
-	if (!coming.is_sure)
-		worlds.between++; /* in some it was only before */
+	bool is_late = worlds.within == 0;
+	if (!coming.is_sure && !(is_late && !coming.is_counted))
+		worlds.between++; /* in some it was only before, or not at all */
 	int64_t shown_ns = coming.perhaps->to_ns;
 	return opinion(worlds_verdict(&worlds), shown_ns > success->to_ns ? shown_ns : success->to_ns);
 }

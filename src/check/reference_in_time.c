@@ -10,7 +10,7 @@ struct opinion opine_in_time(const struct facts *facts, const struct step *step)
 	came_not.by_absence = true;
 	if (!done)
 		return opinion(VERDICT_INCONCLUSIVE, facts->end_ns);
-	if (!moment.happened)
+	if (!moment.happened && !moment.perhaps)
 		return came_not;
 	int64_t decided_ns = moment.event->to_ns > done->to_ns ? moment.event->to_ns : done->to_ns;
 	/* In every world: whenever it was done, and whenever that came. */

@@ -57,11 +57,23 @@ static const char *const states[] = {
 	"{ of: ready, never: [a, c], until: redis.stopped }",
 	"{ of: ready, never: 503, after: { state: a, of: ready } }",
 	"{ of: ready, never: b, " WHILE_READY " }",
+	"{ of: ready, never: timeout }",
+	"{ of: ready, never: [timeout, refused], " WHILE_READY " }",
 	"{ of: gateway, never: [exited, restarted, oom-killed] }",
 	"{ of: gateway, never: [exited, started], " WHILE_READY " }",
 	"{ of: ready, always: [b, c], ignore: [refused], " WHILE_READY " }",
 	"{ of: ready, always: a, after: { state: a, of: ready } }",
 	"{ of: ready, always: [a, b], ignore: [refused, timeout] }",
+	"{ of: ready, always: [a, b, c, refused] }",
+	"{ of: ready, always: b, until: { state: timeout, of: ready } }",
+	"{ of: ready, sequence: [a, timeout, a], ignore: [b, c, refused] }",
+	"{ of: ready, sequence: [timeout, a], after: start-redis, ignore: [b, c] }",
+	"{ of: ready, reach: timeout, within: 300ms, " FROM_READY " }",
+	"{ of: ready, reach: timeout }",
+	"{ of: ready, reach: a, within: 200ms, after: { state: timeout, of: ready, after: gateway.started } "
+	"}",
+	"{ of: ready, never: [a, b], during: { from: redis.ready, until: { state: timeout, of: ready } } }",
+	"{ of: ready, never: a, until: { event: redis.stopped, after: { state: timeout, of: ready } } }",
 };
 
 static const char *const attempts[] = {
@@ -79,6 +91,7 @@ static const char *const attempts[] = {
 	"{ of: ready, reach: b, within: { steps: 2, of: tap }, after: redis.started }",
 	"{ of: ready, reach: a, within: { steps: 1, of: dial }, " FROM_READY " }",
 	"{ of: ready, reach: a, within: { steps: 2, of: tap } }",
+	"{ of: ready, reach: timeout, within: { steps: 2, of: tap } }",
 	"{ of: ready, reach: a, within: 200ms, after: { attempt: 2, of: tap } }",
 	"{ of: ready, never: c, after: { attempt: 1, of: tap, after: redis.ready } }",
 	"{ of: tap, agrees: { log: 'retrying in (\\d+)ms', in: gateway.log, unit: ms } }",
@@ -126,6 +139,7 @@ static const char *const easy[] = {
 
 #define BEFORE_ATTEMPT ", before: { attempt: 2, of: tap }"
 #define BEFORE_STATE ", before: { state: b, of: ready, after: redis.ready, plus: 25ms }"
+#define BEFORE_TIMEOUT ", before: { state: timeout, of: ready, after: redis.started }"
 #define BEFORE_SAID ", before: { attempt: 1, of: dial, after: start-gateway }"
 #define BEFORE_EVENT ", before: redis.stopped"
 
@@ -141,7 +155,7 @@ static const struct world_of_plan {
 	{ SCENARIO("no", ""), words, ARRAY_LENGTH(words) },
 	{ SCENARIO_OF("always", BEFORE_ATTEMPT, BEFORE_STATE, PHASES), states, ARRAY_LENGTH(states) },
 	{ SCENARIO_OF("on-failure:1", BEFORE_SAID, BEFORE_EVENT, ""), attempts, ARRAY_LENGTH(attempts) },
-	{ SCENARIO("unless-stopped", ""), words, ARRAY_LENGTH(words) },
+	{ SCENARIO_OF("unless-stopped", BEFORE_TIMEOUT, "", ""), words, ARRAY_LENGTH(words) },
 	{ SCENARIO("no", ""), easy, ARRAY_LENGTH(easy) },
 };
 

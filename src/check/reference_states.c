@@ -22,9 +22,17 @@ struct coming find_coming(
 	const struct event *before = NULL;
 	for_each_of(poll, facts, EVENT_SAMPLE, name_of_watch(facts, watch))
 	{
-		if (is_starved(facts, poll))
+		bool shows = shows_one_of(poll, states), counts = !is_starved(facts, poll);
+		if (!counts && (!shows || poll->to_ns < after.low))
 			continue;
-		bool shows = shows_one_of(poll, states);
+		if (!counts && !coming.perhaps) {
+			coming.perhaps = poll;
+			if (before && !shows_one_of(before, states))
+				coming.when.low = before->from_ns;
+		}
+		if (!counts)
+			continue;
+		coming.is_counted = coming.is_counted || (shows && poll->to_ns >= after.low);
 		coming.polls += poll->to_ns >= after.low;
 		if (!shows)
 			coming.not_until_ns = poll->from_ns;
@@ -45,7 +53,9 @@ struct coming find_coming(
 static struct coming find_attempt(
     const struct facts *facts, const struct expectation *expectation, struct span after)
 {
-	struct coming coming = { .when = { LONG_AGO, FAR_AWAY }, .not_until_ns = facts->end_ns };
+	struct coming coming = {
+		.is_counted = true, .when = { LONG_AGO, FAR_AWAY }, .not_until_ns = facts->end_ns
+	};
 	for_each_of(attempt, facts, EVENT_ATTEMPT, name_of_watch(facts, expectation->watch))
 	{
 		if (is_under_way(attempt) || attempt->attempt.number != expectation->attempt_number ||
@@ -62,7 +72,9 @@ static struct coming find_attempt(
 static struct coming find_line(
     const struct facts *facts, const struct expectation *expectation, struct span after)
 {
-	struct coming coming = { .when = { LONG_AGO, FAR_AWAY }, .not_until_ns = facts->end_ns };
+	struct coming coming = {
+		.is_counted = true, .when = { LONG_AGO, FAR_AWAY }, .not_until_ns = facts->end_ns
+	};
 	size_t service = facts->plan->watches[expectation->watch].service;
 	for_each_of(line, facts, EVENT_LOG, name_of_service(facts, service))
 	{
@@ -119,6 +131,12 @@ struct opinion opine_reach(const struct facts *facts, const struct expectation *
 		    (watch->kind == WATCH_HTTP ? coming.polls == 0 : !was_started(facts, watch->service));
 		return is_vacuous ? opinion(VERDICT_INCONCLUSIVE, 0)
 				  : opine_never_came(facts, expectation, after, &coming);
+	}
+	if (!coming.is_counted) {
+		/* In the world in which they count it may have come, but perhaps too late in any. */
+		int64_t enough_ns = expectation->within_ns + host_was_late(facts, after.low, facts->end_ns);
+		bool is_late = expectation->has_within && coming.when.low - after.high > enough_ns;
+		return opinion(is_late ? VERDICT_FAIL : VERDICT_INCONCLUSIVE, after.high + enough_ns);
 	}
 	if (!coming.is_sure)
 		return opinion(VERDICT_INCONCLUSIVE, 0);
@@ -178,6 +196,30 @@ static void add_sighting(struct sighting *seen, size_t *count, struct sighting s
 		seen[(*count)++] = sighting;
 }
 
+/* No poll that counts is near enough, on both sides of one that may count. */
+static bool lies_in_hole(const struct facts *facts, const struct expectation *expectation,
+    const struct stretch_of_time *stretch, const struct event *starved, int64_t hole_ns)
+{
+	const struct event *before = NULL, *behind = NULL;
+	bool is_passed = false;
+	for_each_of(poll, facts, EVENT_SAMPLE, name_of_watch(facts, expectation->watch))
+	{
+		is_passed = is_passed || poll == starved;
+		if (is_starved(facts, poll) || !is_near(stretch, span_of(poll)))
+			continue;
+		if (!is_passed)
+			before = poll;
+		else if (!behind)
+			behind = poll;
+	}
+	if (!before)
+		return behind && expectation->has_after && behind->from_ns > stretch->from.high + hole_ns;
+	if (!behind)
+		return stretch->known_until_ns - before->to_ns > hole_ns;
+	return behind->from_ns - before->from_ns > hole_ns ||
+	       host_was_late(facts, before->from_ns, behind->to_ns) > hole_ns;
+}
+
 /* When what was seen was first not as wanted; the end: something was missing. */
 static int64_t first_wrong(
     const struct facts *facts, const struct strings *wanted, const struct sighting *seen, size_t count)
@@ -196,8 +238,9 @@ static int64_t first_wrong(
 struct opinion opine_sequence(const struct facts *facts, const struct expectation *expectation)
 {
 	struct stretch_of_time stretch = find_stretch(facts, expectation);
-	struct sighting sure[2 * POLLS_MAX], all[2 * POLLS_MAX];
-	size_t sure_count = 0, all_count = 0, polls = 0;
+	/* What counts for certain; with what may count; as anything may have been. */
+	struct sighting sure[2 * POLLS_MAX], more[2 * POLLS_MAX], all[2 * POLLS_MAX];
+	size_t sure_count = 0, more_count = 0, all_count = 0;
 	const struct sighting hole = { 0 };
 	int64_t hole_ns = HOLE_PERIODS * facts->plan->watches[expectation->watch].every_ns;
 	const struct event *before = NULL;
@@ -205,27 +248,42 @@ struct opinion opine_sequence(const struct facts *facts, const struct expectatio
 		return opinion(VERDICT_INCONCLUSIVE, 0);
 	for_each_of(poll, facts, EVENT_SAMPLE, name_of_watch(facts, expectation->watch))
 	{
-		if (is_starved(facts, poll) || !is_near(&stretch, span_of(poll)))
-			continue;
-		polls++;
-		if (before ? poll->from_ns - before->from_ns > hole_ns ||
-				 host_was_late(facts, before->from_ns, poll->to_ns) > hole_ns
-			   : expectation->has_after && poll->from_ns > stretch.from.high + hole_ns)
-			add_sighting(all, &all_count, hole);
-		before = poll;
-		if (shows_one_of(poll, &expectation->ignore))
-			continue;
 		struct sighting sighting = { .state = poll->sample.state, .to_ns = poll->to_ns };
-		sighting.may_count = !is_inside(&stretch, span_of(poll));
+		bool counts = !is_starved(facts, poll), is_sure = is_inside(&stretch, span_of(poll));
+		bool is_ignored = shows_one_of(poll, &expectation->ignore), is_hole = false;
+		if (!is_near(&stretch, span_of(poll)))
+			continue;
+		if (!counts)
+			is_hole = !is_ignored && lies_in_hole(facts, expectation, &stretch, poll, hole_ns);
+		else if (before)
+			is_hole = poll->from_ns - before->from_ns > hole_ns ||
+				  host_was_late(facts, before->from_ns, poll->to_ns) > hole_ns;
+		else
+			is_hole = expectation->has_after && poll->from_ns > stretch.from.high + hole_ns;
+		if (is_hole)
+			add_sighting(all, &all_count, hole);
+		if (counts)
+			before = poll;
+		if (is_ignored)
+			continue;
+		sighting.may_count = !is_sure || !counts;
 		add_sighting(all, &all_count, sighting);
-		if (!sighting.may_count)
+		if (is_hole && !counts)
+			add_sighting(all, &all_count, hole);
+		sighting.may_count = false;
+		if (is_sure)
+			add_sighting(more, &more_count, sighting);
+		if (is_sure && counts)
 			add_sighting(sure, &sure_count, sighting);
 	}
-	if (polls == 0)
+	if (!before)
 		return opinion(VERDICT_INCONCLUSIVE, 0);
 	if (!stretch.is_over || stretch.known_until_ns - before->to_ns > hole_ns)
 		add_sighting(all, &all_count, hole);
-	if (explains(&expectation->states, 0, sure, sure_count))
+	bool is_right = explains(&expectation->states, 0, sure, sure_count);
+	if (is_right != explains(&expectation->states, 0, more, more_count))
+		return opinion(VERDICT_INCONCLUSIVE, 0);
+	if (is_right)
 		return (struct opinion){ .verdict = stretch.is_over ? VERDICT_PASS : VERDICT_INCONCLUSIVE,
 			.decided_ns = facts->end_ns,
 			.by_absence = true };
@@ -249,15 +307,21 @@ static struct opinion opine_never_states(
     const struct facts *facts, const struct expectation *expectation, const struct stretch_of_time *stretch)
 {
 	size_t polls = 0;
+	bool may_have_been = false; /* in the world in which a poll that was starved counts */
 	for_each_of(poll, facts, EVENT_SAMPLE, name_of_watch(facts, expectation->watch))
 	{
-		if (is_starved(facts, poll) || !is_inside(stretch, span_of(poll)))
+		bool is_wrong = shows_one_of(poll, &expectation->states);
+		if (!is_inside(stretch, span_of(poll)))
 			continue;
+		if (is_starved(facts, poll)) {
+			may_have_been = may_have_been || is_wrong;
+			continue;
+		}
 		polls++;
-		if (shows_one_of(poll, &expectation->states))
+		if (is_wrong)
 			return opinion(VERDICT_FAIL, poll->to_ns);
 	}
-	return nothing_wrong(facts, stretch, polls > 0);
+	return nothing_wrong(facts, stretch, polls > 0 && !may_have_been);
 }
 
 static struct opinion opine_never_events(
@@ -318,8 +382,14 @@ struct opinion opine_always(const struct facts *facts, const struct expectation 
 		return opinion(VERDICT_INCONCLUSIVE, 0);
 	for_each_of(poll, facts, EVENT_SAMPLE, name_of_watch(facts, expectation->watch))
 	{
-		if (is_starved(facts, poll) || !is_inside(&stretch, span_of(poll)))
+		bool is_right =
+		    shows_one_of(poll, &expectation->states) || shows_one_of(poll, &expectation->ignore);
+		if (!is_inside(&stretch, span_of(poll)))
 			continue;
+		if (is_starved(facts, poll)) {
+			is_known = is_known && is_right;
+			continue;
+		}
 		if (last_ns != LONG_AGO &&
 		    poll->from_ns - last_ns >
 			HOLE_PERIODS * every_ns + host_was_late(facts, last_ns, poll->from_ns))
@@ -328,7 +398,7 @@ struct opinion opine_always(const struct facts *facts, const struct expectation 
 		if (shows_one_of(poll, &expectation->ignore))
 			continue;
 		counted++;
-		if (!shows_one_of(poll, &expectation->states))
+		if (!is_right)
 			return opinion(VERDICT_FAIL, poll->to_ns);
 	}
 	if (last_ns != LONG_AGO &&

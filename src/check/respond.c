@@ -172,7 +172,7 @@ static void judge_answer(const struct index *index, const struct event *event, s
 	if (strcmp(event->response.outcome, "answered") != 0) {
 		buf_addf(&draft->actual, "%s after ", event->response.outcome);
 		text_add_time(&draft->actual, took);
-		if (index_is_unfair(index, event)) {
+		if (index_is_starved(index, event)) {
 			draft_inconclusive(draft, "no answer in time, but the host was late meanwhile");
 			return;
 		}

@@ -4,10 +4,12 @@
  * A state that was seen and is not expected fails. A state that is expected and was not seen fails too,
  * unless the polls have a hole at the place where it belongs (no poll for more than three periods, or a host
  * as late as that): then nobody can know. Polls that straddle an edge of the window count on neither side
- * by themselves; when counting them would make the sequence right, the answer is not known either.
+ * by themselves; when counting them would make the sequence right, the answer is not known either. Polls that
+ * do not count (polls.h) may count or not: it is right if it is so both with them and without.
  */
 #include "check/judge.h"
 #include "check/observation.h"
+#include "check/polls.h"
 
 #include <string.h>
 
@@ -18,6 +20,7 @@ struct run {
 	size_t number;             /* of it in the trace */
 	bool after_hole;           /* anything may have been between the run before and this one */
 	bool on_edge;              /* seen by polls that straddle the window's edge only */
+	bool is_starved;           /* seen by one that does not count */
 };
 
 struct runs {
@@ -25,6 +28,7 @@ struct runs {
 	size_t count;
 	bool was_polled;  /* in the window, or on its edge */
 	bool hole_at_end; /* anything may have been behind the last run */
+	struct starved starved;
 };
 
 static bool same_state(const struct event *a, const struct event *b)
@@ -42,6 +46,13 @@ static bool is_hole(const struct index *index, const struct watch *watch, const 
 		   HOLE_PERIODS * watch->every_ns;
 }
 
+/* Polls that do not count fill no hole: it lies before each of them, too. */
+static void widen_hole(struct runs *runs, size_t since)
+{
+	for (size_t r = since; r < runs->count; r++)
+		runs->items[r].after_hole = true;
+}
+
 /* The runs of equal states; a run is cut in two where polls are missing, since anything may have been
  * between. */
 static struct runs collect_runs(
@@ -49,37 +60,52 @@ static struct runs collect_runs(
 {
 	const struct expectation *expectation = draft->expectation;
 	const struct watch *watch = &index->plan->watches[expectation->watch];
-	const struct series *series = &index->watches[expectation->watch];
+	struct polls polls = { .index = index, .series = &index->watches[expectation->watch] };
 	struct state_set ignored = { .states = &expectation->ignore };
 	struct runs runs = { 0 };
 	const struct event *before = NULL, *last = NULL;
 	bool hole = false, last_on_edge = false;
+	size_t since = 0; /* the first run behind the last poll that counts */
 	int64_t hole_ns = HOLE_PERIODS * watch->every_ns;
-	for (size_t i = 0; i < series->count; i++) {
-		const struct event *event = series_event(index, series, i);
+	for (struct poll poll; polls_next(&polls, &poll);) {
+		const struct event *event = poll.event;
 		struct interval when = observed_when(event);
 		if (observed_nothing(event) || !window_touches(window, when))
 			continue;
-		hole = hole || is_hole(index, watch, before, event);
-		if (!before && watch->kind == WATCH_HTTP && expectation->has_after)
-			hole = event->from_ns > saturating_add(window->after.high, hole_ns);
-		before = event;
-		if (state_set_has(&ignored, event))
-			continue;
-		bool on_edge = !window_holds(window, when);
-		if (!last || hole || on_edge != last_on_edge || !same_state(last, event))
+		bool is_ignored = state_set_has(&ignored, event), on_edge = !window_holds(window, when);
+		if (!poll.is_starved) {
+			bool is_first = !before && watch->kind == WATCH_HTTP && expectation->has_after;
+			bool is_late =
+			    is_first && event->from_ns > saturating_add(window->after.high, hole_ns);
+			if (is_late || is_hole(index, watch, before, event)) {
+				hole = true;
+				widen_hole(&runs, since);
+			}
+			before = event;
+		}
+		if (!is_ignored && (!last || hole || poll.is_starved || on_edge != last_on_edge ||
+				       !same_state(last, event))) {
 			*array_push(runs.items, runs.count) = (struct run){
 				.event = event,
-				.number = series->items[i],
+				.number = poll.number,
 				.after_hole = hole,
 				.on_edge = on_edge,
+				.is_starved = poll.is_starved,
 			};
-		last = event;
-		last_on_edge = on_edge;
-		hole = false;
+			hole = false;
+		}
+		if (!is_ignored && poll.is_starved && !on_edge)
+			starved_add(&runs.starved, index, event);
+		if (!is_ignored) {
+			last = poll.is_starved ? NULL : event;
+			last_on_edge = on_edge;
+		}
+		since = poll.is_starved ? since : runs.count;
 	}
 	/* Behind the last state that counts: with nothing but ignored ones after it, or no more polls. */
 	bool ceased = before && watch->kind == WATCH_HTTP && window->until_ns - before->to_ns > hole_ns;
+	if (ceased)
+		widen_hole(&runs, since);
 	runs.hole_at_end = hole || ceased;
 	runs.was_polled = before != NULL;
 	return runs;
@@ -90,25 +116,39 @@ static bool is_expected(const struct strings *expected, size_t i, const struct r
 	return i < expected->count && strcmp(expected->items[i], observed_state(run->event)) == 0;
 }
 
+enum counting {
+	COUNT_SURE,    /* what certainly counts */
+	COUNT_STARVED, /* and polls that do not */
+	COUNT_ANY, /* as it may be: a hole may hide states, what lies on an edge may count or not, and so may
+		    * polls that do not */
+};
+
+static bool is_left_out(const struct run *run, enum counting counting)
+{
+	return (run->on_edge && counting != COUNT_ANY) || (run->is_starved && counting == COUNT_SURE);
+}
+
 /*
  * Do the runs fit? `reached[i]` says that the first i expected states may have been seen so far. A run is
- * either the next state or more of the one before; with `doubt`, a hole may hide states and what lies on an
- * edge may not count.
+ * either the next state or more of the one before.
  */
-static bool fits(const struct strings *expected, const struct runs *runs, bool doubt, bool end_is_open)
+static bool fits(
+    const struct strings *expected, const struct runs *runs, enum counting counting, bool end_is_open)
 {
+	bool doubt = counting == COUNT_ANY;
 	size_t count = expected->count;
 	bool *reached OWNED = xcalloc(count + 1, sizeof(*reached));
 	bool *next OWNED = xcalloc(count + 1, sizeof(*next));
 	reached[0] = true;
 	for (size_t r = 0; r < runs->count; r++) {
 		const struct run *run = &runs->items[r];
-		if (run->on_edge && !doubt)
+		if (is_left_out(run, counting))
 			continue;
+		bool may_count = doubt && (run->on_edge || run->is_starved);
 		bool hidden = false; /* reached by what a hole may hide */
 		for (size_t i = 0; i <= count; i++) {
 			hidden = reached[i] || (hidden && doubt && run->after_hole);
-			next[i] = (next[i] || (run->on_edge && hidden));
+			next[i] = (next[i] || (may_count && hidden));
 			if (hidden && is_expected(expected, i, run))
 				next[i + 1] = true;
 			if (reached[i] && i > 0 && is_expected(expected, i - 1, run))
@@ -129,7 +169,7 @@ static void add_actual(const struct runs *runs, struct draft *draft)
 	size_t shown = 0;
 	for (size_t r = 0; r < runs->count; r++) {
 		const struct run *run = &runs->items[r];
-		if (run->on_edge || (last && same_state(last, run->event)))
+		if (is_left_out(run, COUNT_SURE) || (last && same_state(last, run->event)))
 			continue;
 		last = run->event;
 		if (shown++ >= SHOWN_RUNS)
@@ -158,7 +198,7 @@ static void blame(const struct index *index, const struct runs *runs, struct dra
 	CLEANUP(buf_release) struct buf at = { 0 };
 	for (size_t r = 0; r < runs->count; r++) {
 		const struct run *run = &runs->items[r];
-		if (run->on_edge || (last && same_state(last, run->event)))
+		if (is_left_out(run, COUNT_SURE) || (last && same_state(last, run->event)))
 			continue;
 		last = run->event;
 		if (is_expected(expected, seen, run)) {
@@ -191,6 +231,8 @@ static const char *doubt_about(const struct runs *runs, bool end_is_open, const 
 	for (size_t r = 0; r < runs->count; r++)
 		if (runs->items[r].on_edge)
 			return "a poll at the window's edge may or may not count";
+	if (runs->starved.count)
+		return "some of the polls that timed out while the host was late may count";
 	return end_is_open ? index_open_reason(index) : "polls are missing towards the window's end";
 }
 
@@ -213,14 +255,18 @@ void judge_sequence(const struct index *index, struct draft *draft)
 	struct runs runs = collect_runs(index, draft, &window);
 	add_actual(&runs, draft);
 	bool end_is_open = !window.is_closed;
+	bool is_right = fits(&expectation->states, &runs, COUNT_SURE, false);
+	bool is_right_with_all = fits(&expectation->states, &runs, COUNT_STARVED, false);
 	if (!runs.was_polled)
 		draft_inconclusive(draft, "vacuous: %s was never polled%s", watch->name,
 		    index->watches[expectation->watch].count ? " then" : "");
-	else if (!fits(&expectation->states, &runs, false, false) &&
-		 fits(&expectation->states, &runs, true, end_is_open || runs.hole_at_end))
+	else if (is_right != is_right_with_all)
+		draft_starved(draft, &runs.starved,
+		    is_right ? "right, but for what may not count: " : "not what was expected, but ");
+	else if (!is_right && fits(&expectation->states, &runs, COUNT_ANY, end_is_open || runs.hole_at_end))
 		draft_inconclusive(
 		    draft, "not what was expected, but %s", doubt_about(&runs, end_is_open, index));
-	else if (!fits(&expectation->states, &runs, false, false))
+	else if (!is_right)
 		blame(index, &runs, draft);
 	else if (end_is_open)
 		draft_inconclusive(draft, "right so far, but %s", index_open_reason(index));

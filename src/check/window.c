@@ -13,6 +13,7 @@ int window_resolve(const struct index *index, struct draft *draft, struct window
 	if (expectation->has_after) {
 		moment_resolve(index, &expectation->after, &instant);
 		if (!instant.happened) {
+			draft->tells_starved = instant.perhaps;
 			draft_inconclusive(draft, "vacuous: %s", instant.why_not);
 			draft_note_death(draft, index, index->plan->subject, INT64_MAX);
 			return -1;
@@ -24,10 +25,10 @@ int window_resolve(const struct index *index, struct draft *draft, struct window
 	 * end. */
 	if (expectation->has_until) {
 		moment_resolve(index, &expectation->until, &instant);
-		if (instant.happened && instant.at.low <= index->end_ns) {
+		if ((instant.happened || instant.perhaps) && instant.at.low <= index->end_ns) {
 			window.until = instant.at;
-			window.until_ns = instant.at.low;
-			window.is_closed = true;
+			window.until_ns = instant.at.low > 0 ? instant.at.low : 0;
+			window.is_closed = window.is_closed || instant.happened;
 			evidence_add(&draft->evidence, instant.event);
 		}
 	}

@@ -1,0 +1,51 @@
+#include "check/polls.h"
+
+#include "check/observation.h"
+
+static bool is_sent_before(const struct index *index, size_t a, size_t b)
+{
+	int64_t a_ns = index->trace->events[a].from_ns, b_ns = index->trace->events[b].from_ns;
+	return a_ns < b_ns || (a_ns == b_ns && a < b);
+}
+
+bool polls_next(struct polls *polls, struct poll *ret_poll)
+{
+	const struct series *series = polls->series;
+	bool has_fair = polls->next < series->count,
+	     has_starved = polls->next_starved < series->starved_count;
+	if (!has_fair && !has_starved)
+		return false;
+	bool is_starved =
+	    has_starved && (!has_fair || is_sent_before(polls->index, series->starved[polls->next_starved],
+					     series->items[polls->next]));
+	size_t number = is_starved ? series->starved[polls->next_starved++] : series->items[polls->next++];
+	*ret_poll = (struct poll){
+		.event = &polls->index->trace->events[number],
+		.number = number,
+		.is_starved = is_starved,
+	};
+	return true;
+}
+
+void starved_add(struct starved *starved, const struct index *index, const struct event *poll)
+{
+	int64_t lateness_ns = lateness_within(index->lateness, poll->from_ns, poll->to_ns);
+	if (starved->count++ == 0)
+		starved->first = poll;
+	if (lateness_ns > starved->lateness_ns)
+		starved->lateness_ns = lateness_ns;
+}
+
+void draft_starved(struct draft *draft, const struct starved *starved, const char *before)
+{
+	bool is_one = starved->count == 1;
+	CLEANUP(buf_release) struct buf when = { 0 }, late = { 0 };
+	text_add_interval(&when, observed_when(starved->first), TEXT_ALONE);
+	text_add_time(&late, starved->lateness_ns);
+	draft->tells_starved = true;
+	draft_inconclusive(draft,
+	    "%s%zu poll%s `%.80s`, %sat %s, and may count or not: the host ran up to %s late %s", before,
+	    starved->count, is_one ? " shows" : "s show", observed_state(starved->first),
+	    is_one ? "" : "the first ", buf_string(&when), buf_string(&late),
+	    is_one ? "meanwhile" : "during one of them");
+}
