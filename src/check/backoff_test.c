@@ -134,6 +134,14 @@ static void test_runs(void **state)
 	at = ATTEMPTS(&story, 5, at + 600 * MS, "connected", 1 * S, 2 * S);
 	end(&story, at, "completed");
 	expect_verdict(&story, DOUBLING, VERDICT_PASS, "");
+
+	/* A start that is asked for during an attempt is not before it, even if there was no gap at all. */
+	story = story_begin();
+	at = ATTEMPTS(&story, 1, 1 * S, "connected", 0, 2 * S, 4 * S);
+	service_event(&story, 1015 * MS, 1015 * MS, "gateway", "restarted");
+	end(&story, at, "completed");
+	expect_verdict(&story, DOUBLING, VERDICT_FAIL,
+	    "gap 1 (after attempt 1) was 0s, expected 1s ± 100ms: 900ms too short");
 }
 
 #define UNBOUNDED "{ id: x, of: dial, backoff: { first: 1s, factor: 2 } }"

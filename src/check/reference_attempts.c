@@ -303,8 +303,10 @@ struct opinion opine_backoff(const struct facts *facts, const struct expectation
 			last = NULL;
 		if (event->kind != EVENT_ATTEMPT || strcmp(event->of, watch->name) != 0)
 			continue;
-		if (last && find_disturbance(facts, of.client, end_of(last).low,
-				event->from_ns > last->to_ns ? event->from_ns : event->to_ns))
+		bool waited = last && (event->from_ns > last->to_ns ||
+					  (event->attempt.began_known && event->from_ns == last->to_ns));
+		if (last && find_disturbance(
+				facts, of.client, end_of(last).low, waited ? event->from_ns : event->to_ns))
 			last = NULL;
 		if (last) {
 			judge_next(&of, last, event, run, position);

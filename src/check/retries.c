@@ -69,8 +69,11 @@ static void find_consecutive(
 			continue;
 		}
 		const struct event *last = run ? &index->trace->events[run->attempts[run->count - 1]] : NULL;
+		/* What is not known to have begun later began somewhere up to its end. */
+		bool began_later = last && (event->from_ns > last->to_ns ||
+					       (event->attempt.began_known && event->from_ns == last->to_ns));
 		if (last && disturbance(index, client, attempt_ended(last).low,
-				event->from_ns > last->to_ns ? event->from_ns : event->to_ns))
+				began_later ? event->from_ns : event->to_ns))
 			run = NULL;
 		if (!run)
 			run = add_run(runs);
