@@ -17,14 +17,17 @@ enum change_kind { CHANGE_ENDED, CHANGE_LOST, CHANGE_BEGAN };
 
 struct change {
 	struct interval when;
-	int64_t until_ns; /* no later change can have happened before this */
+	int64_t quiet_until_ns; /* neither this nor a later one can have happened before */
 	enum change_kind kind;
+	bool is_at_once; /* the end of an attempt that took no time */
 	size_t event;
 };
 
 struct timeline {
 	struct change *changes;
 	size_t count;
+	int64_t *losses; /* the first moment of each, in the order of time */
+	size_t loss_count;
 };
 
 /* What is known at a moment. */
@@ -74,14 +77,27 @@ static bool is_turned_away(const struct event *attempt)
 
 /* ---- the timeline ---- */
 
+/* At the same time ends come first, but of what ended at once, which comes last: behind its own beginning. */
+static int place_of(const struct change *change)
+{
+	return change->is_at_once ? CHANGE_BEGAN + 1 : (int)change->kind;
+}
+
 static int compare_changes(const void *left, const void *right)
 {
 	const struct change *a = left, *b = right;
 	if (a->when.high != b->when.high)
 		return a->when.high < b->when.high ? -1 : 1;
-	if (a->kind != b->kind)
-		return (a->kind > b->kind) - (a->kind < b->kind);
+	int a_place = place_of(a), b_place = place_of(b);
+	if (a_place != b_place)
+		return (a_place > b_place) - (a_place < b_place);
 	return (a->event > b->event) - (a->event < b->event);
+}
+
+static int compare_times(const void *left, const void *right)
+{
+	const int64_t *a = left, *b = right;
+	return (*a > *b) - (*a < *b);
 }
 
 static void timeline_fill(const struct index *index, const struct series *series, struct timeline *timeline)
@@ -99,6 +115,7 @@ static void timeline_fill(const struct index *index, const struct series *series
 				continue;
 			change.kind = CHANGE_ENDED;
 			change.when = attempt_ended(event);
+			change.is_at_once = event->from_ns == event->to_ns;
 		}
 		*array_push(timeline->changes, timeline->count) = change;
 	}
@@ -107,9 +124,13 @@ static void timeline_fill(const struct index *index, const struct series *series
 	int64_t until_ns = index->end_ns;
 	for (size_t i = timeline->count; i-- > 0;) {
 		struct change *change = &timeline->changes[i];
-		change->until_ns = until_ns;
 		until_ns = change->when.low < until_ns ? change->when.low : until_ns;
+		change->quiet_until_ns = until_ns;
+		if (change->kind == CHANGE_LOST)
+			*array_push(timeline->losses, timeline->loss_count) = change->when.low;
 	}
+	if (timeline->loss_count)
+		qsort(timeline->losses, timeline->loss_count, sizeof(*timeline->losses), compare_times);
 }
 
 /* ---- counting ---- */
@@ -130,9 +151,13 @@ static void see(struct tally *tally, struct interval count, struct interval when
 	const struct range *range = &tally->draft->expectation->connections;
 	const struct window *window = &tally->window;
 	bool is_sure = window->after.high <= window->until.low;
-	bool is_inside = lasting ? is_sure && when.high >= window->after.high && when.low <= window->until.low
+	/* What lasts up to the window's edge is not in it: what ends it may be what the window begins with.
+	 */
+	bool is_inside = lasting ? is_sure && when.high > window->after.high && when.low < window->until.low
 				 : window_holds(window, when);
-	if (!is_inside && !window_touches(window, when))
+	bool touches = lasting ? when.high > window->after.low && when.low < window->until.high
+			       : window_touches(window, when);
+	if (!is_inside && !touches)
 		return;
 	tally->perhaps = count.high > tally->perhaps ? count.high : tally->perhaps;
 	if (is_inside) {
@@ -142,8 +167,11 @@ static void see(struct tally *tally, struct interval count, struct interval when
 	bool is_wrong = count.low > range->high || count.high < range->low;
 	bool may_be_wrong = count.high > range->high || count.low < range->low;
 	if (is_inside && is_wrong) {
-		if (!tally->is_wrong)
-			tally->wrong_ns = when.low > window->after.high ? when.low : window->after.high;
+		int64_t since_ns = !lasting                        ? when.high
+				   : when.low > window->after.high ? when.low
+								   : window->after.high;
+		if (!tally->is_wrong || since_ns < tally->wrong_ns)
+			tally->wrong_ns = since_ns;
 		tally->is_wrong = true;
 		evidence_add(&tally->draft->evidence, event);
 	} else if (may_be_wrong && !tally->is_doubtful) {
@@ -200,16 +228,48 @@ static void connection_is_lost(struct tally *tally, struct held *held, const str
 		held->most = held->worked;
 }
 
+/* The attempt whose end the window begins with, if its end is not known better than that: in the window it is
+ * over. NULL: none. */
+static const struct change *find_beginning(const struct tally *tally, const struct timeline *timeline)
+{
+	struct interval after = tally->window.after;
+	for (size_t i = 0; i < timeline->count && after.low < after.high; i++) {
+		const struct change *change = &timeline->changes[i];
+		if (change->kind == CHANGE_ENDED && change->when.low == after.low &&
+		    change->when.high == after.high &&
+		    attempt_succeeded(&tally->index->trace->events[change->event]))
+			return change;
+	}
+	return NULL;
+}
+
 static void count_all(struct tally *tally, const struct timeline *timeline)
 {
 	struct held held = { 0 };
-	int64_t begins_ns = tally->index->end_ns;
-	for (size_t i = 0; i < timeline->count; i++)
-		begins_ns =
-		    timeline->changes[i].when.low < begins_ns ? timeline->changes[i].when.low : begins_ns;
-	see(tally, (struct interval){ 0, 0 }, (struct interval){ 0, begins_ns }, true, NO_EVENT);
-	for (size_t i = 0; i < timeline->count; i++) {
-		const struct change *change = &timeline->changes[i];
+	const struct change *beginning = find_beginning(tally, timeline);
+	size_t event = NO_EVENT, lost = 0, may_be_lost = 0;
+	int64_t from_ns = 0;
+	for (size_t i = 0; i <= timeline->count; i++) {
+		const struct change *change = i < timeline->count ? &timeline->changes[i] : NULL;
+		int64_t to_ns = change ? change->when.high : tally->index->end_ns;
+		int64_t quiet_ns = change ? change->quiet_until_ns : to_ns;
+		struct interval count = { held.worked, held.most };
+		if (quiet_ns > from_ns)
+			see(tally, count, (struct interval){ from_ns, quiet_ns }, true, event);
+		else
+			quiet_ns = from_ns;
+		/* From here on one that is yet to come may have been: a loss, or an end, which only makes
+		 * more certain what is known. */
+		while (may_be_lost < timeline->loss_count && timeline->losses[may_be_lost] < to_ns)
+			may_be_lost++;
+		count.low = at_least_none(
+		    held.worked - (int)(may_be_lost > lost ? may_be_lost - lost : 0) +
+		    (beginning && change && change <= beginning && beginning->when.low < to_ns));
+		count.high = count.high < count.low ? count.low : count.high;
+		if (to_ns > quiet_ns)
+			see(tally, count, (struct interval){ quiet_ns, to_ns }, true, event);
+		if (!change)
+			return;
 		switch (change->kind) {
 		case CHANGE_BEGAN:
 			attempt_begins(tally, &held, change);
@@ -219,11 +279,11 @@ static void count_all(struct tally *tally, const struct timeline *timeline)
 			break;
 		case CHANGE_LOST:
 			connection_is_lost(tally, &held, change);
+			lost++;
 			break;
 		}
-		struct interval lasting = { change->when.high, change->until_ns };
-		if (lasting.low < lasting.high)
-			see(tally, (struct interval){ held.worked, held.most }, lasting, true, change->event);
+		from_ns = to_ns;
+		event = change->event;
 	}
 }
 
@@ -295,4 +355,5 @@ void judge_connections(const struct index *index, struct draft *draft)
 	count_all(&tally, &timeline);
 	conclude(&tally);
 	free(timeline.changes);
+	free(timeline.losses);
 }

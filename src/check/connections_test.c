@@ -111,6 +111,83 @@ static void test_window(void **state)
 	    "1 to 2 were open at 6s: how many, or whether then, is not known well enough");
 }
 
+/* A window that begins with the end of an attempt has it behind it. */
+static void test_window_of_an_attempt(void **state)
+{
+	(void)state;
+	static const char from_second[] =
+	    "{ id: x, of: tap, connections: 2, after: { attempt: 2, of: tap }, until: redis.stopped }";
+	for (int64_t known_ns = 0; known_ns < 1 * S; known_ns += 450 * MS) {
+		struct story story = story_begin();
+		connects(&story, 1, 1 * S, 1, 0);
+		try(&story, (struct try){ .number = 2,
+				.from_ns = 2 * S,
+				.to_ns = 3 * S,
+				.ended_after_ns = 3 * S - known_ns,
+				.outcome = "accepted",
+				.connection = 2,
+				.open = 1 });
+		service_event(&story, 5 * S, 5 * S, "redis", "stopped");
+		end(&story, 9 * S, "completed");
+		expect_verdict(&story, from_second, VERDICT_PASS, "");
+	}
+	/* And up to its end: two are open while it is made, which comes to a third. */
+	struct story story = story_begin();
+	connects(&story, 1, 1 * S, 1, 0);
+	connects(&story, 2, 2 * S, 2, 1);
+	try(&story, (struct try){ .number = 3,
+			.from_ns = 3 * S,
+			.to_ns = 4 * S,
+			.ended_after_ns = 3 * S,
+			.outcome = "accepted",
+			.connection = 3,
+			.open = 2 });
+	end(&story, 9 * S, "completed");
+	expect_verdict(&story,
+	    "{ id: x, of: tap, connections: ..2, during: { from: { attempt: 2, of: tap }, until: { attempt: "
+	    "3, "
+	    "of: tap } } }",
+	    VERDICT_INCONCLUSIVE,
+	    "2 to 3 were open at 3s to 4s: how many, or whether then, is not known well enough");
+}
+
+/* While it is not known when a connection was lost, it may have been. */
+static void test_slow_loss(void **state)
+{
+	(void)state;
+	struct story story = story_begin();
+	connects(&story, 1, 1 * S, 1, 0);
+	connects(&story, 2, 2 * S, 2, 1);
+	tell(&story, &(struct event){ .kind = EVENT_LOST,
+			 .of = "tap",
+			 .from_ns = 4 * S,
+			 .to_ns = 8 * S,
+			 .lost = { .how = "gone", .connection = 1, .open = 1 } });
+	service_event(&story, 3 * S, 3 * S, "redis", "ready");
+	service_event(&story, 5 * S, 5 * S, "redis", "stopped");
+	end(&story, 9 * S, "completed");
+	expect_verdict(&story,
+	    "{ id: x, of: tap, connections: 2, during: { from: redis.ready, until: redis.stopped } }",
+	    VERDICT_INCONCLUSIVE,
+	    "1 to 2 were open at 4s to 8s: how many, or whether then, is not known well enough");
+}
+
+/* An attempt that took no time, as far as the clock tells, has begun before it ended. */
+static void test_at_once(void **state)
+{
+	(void)state;
+	struct story story = story_begin();
+	for (int i = 0; i < 2; i++)
+		try(&story, (struct try){ .number = i + 1,
+				.from_ns = (1 + i) * S,
+				.to_ns = (1 + i) * S,
+				.outcome = "connected",
+				.connection = 1 + i,
+				.open = i });
+	end(&story, 9 * S, "completed");
+	expect_verdict(&story, ONE, VERDICT_FAIL, "up to 2 open at once, and out of range since 2s");
+}
+
 static void test_pool(void **state)
 {
 	(void)state;
@@ -197,6 +274,9 @@ int main(void)
 		cmocka_unit_test(test_one_after_the_other),
 		cmocka_unit_test(test_leaks),
 		cmocka_unit_test(test_window),
+		cmocka_unit_test(test_window_of_an_attempt),
+		cmocka_unit_test(test_slow_loss),
+		cmocka_unit_test(test_at_once),
 		cmocka_unit_test(test_pool),
 		cmocka_unit_test(test_perhaps),
 		cmocka_unit_test(test_nothing_and_open),
