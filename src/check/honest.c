@@ -150,6 +150,8 @@ struct lie {
 	const struct stretch *health, *work;
 	struct interval sure;
 	int64_t sure_ns, possible_ns; /* how long */
+	int64_t lateness_ns;          /* of the host, in `sure` */
+	bool is_proved;               /* too long, whatever the host did */
 };
 
 static struct interval overlap(struct interval a, struct interval b)
@@ -166,7 +168,12 @@ struct search {
 	const struct index *index;
 	struct window window;
 	struct stretches health, work;
-	struct lie worst, widest; /* the longest for certain; that may have been longest */
+	int64_t limit_ns;
+	/* The longest for certain, but any that is proved before one that is not; that may have been longest.
+	 */
+	struct lie worst, widest;
+	int64_t longest_ns; /* for certain */
+	int64_t decided_ns; /* when the first was proved */
 };
 
 static void weigh(struct search *search, const struct stretch *health, const struct stretch *work)
@@ -180,7 +187,18 @@ static void weigh(struct search *search, const struct stretch *health, const str
 	lie.sure = overlap(overlap(health->sure, work->sure), inside);
 	lie.sure_ns = length(lie.sure);
 	lie.possible_ns = length(overlap(overlap(health->possible, work->possible), reach));
-	if (!search->worst.health || lie.sure_ns > search->worst.sure_ns)
+	if (lie.sure_ns > search->limit_ns)
+		lie.lateness_ns = lateness_within(search->index->lateness, lie.sure.low, lie.sure.high);
+	int64_t enough_ns = saturating_add(search->limit_ns, lie.lateness_ns);
+	lie.is_proved = lie.sure_ns > enough_ns;
+	int64_t decided_ns = saturating_add(lie.sure.low, enough_ns);
+	if (lie.is_proved && decided_ns < search->decided_ns)
+		search->decided_ns = decided_ns;
+	if (lie.sure_ns > search->longest_ns)
+		search->longest_ns = lie.sure_ns;
+	const struct lie *worst = &search->worst;
+	if (!worst->health || lie.is_proved > worst->is_proved ||
+	    (lie.is_proved == worst->is_proved && lie.sure_ns > worst->sure_ns))
 		search->worst = lie;
 	if (!search->widest.health || lie.possible_ns > search->widest.possible_ns)
 		search->widest = lie;
@@ -253,7 +271,7 @@ static void judge_lies(const struct search *search, struct draft *draft)
 	const struct index *index = search->index;
 	const struct expectation *expectation = draft->expectation;
 	int64_t limit = expectation->within_ns;
-	struct interval measured = { search->worst.sure_ns, search->widest.possible_ns };
+	struct interval measured = { search->longest_ns, search->widest.possible_ns };
 	CLEANUP(buf_release) struct buf text = { 0 };
 	draft_measured(draft, measured.low, measured.high);
 	buf_add_string(&draft->actual, measured.high ? "longest lie " : "no lie");
@@ -273,18 +291,17 @@ static void judge_lies(const struct search *search, struct draft *draft)
 		    index->plan->watches[expectation->honest.by_watch].name);
 		return;
 	}
-	int64_t lateness = lateness_within(index->lateness, search->worst.sure.low, search->worst.sure.high);
 	add_evidence(draft, &search->worst);
 	add_lie(search, draft, &text);
 	draft_slack(draft, limit - measured.low);
-	draft->decided_ns = search->worst.sure.high;
-	if (measured.low > saturating_add(limit, lateness)) {
-		draft->decided_ns = saturating_add(saturating_add(search->worst.sure.low, limit), lateness);
+	if (search->worst.is_proved) {
+		draft->decided_ns = search->decided_ns;
 		draft_fail(draft, "%s", buf_string(&text));
 		return;
 	}
+	draft->decided_ns = search->worst.sure.high;
 	buf_add_string(&text, ", but the host ran up to ");
-	text_add_time(&text, lateness);
+	text_add_time(&text, search->worst.lateness_ns);
 	draft_inconclusive(draft, "%s late meanwhile", buf_string(&text));
 }
 
@@ -315,7 +332,9 @@ static void judge_search(struct search *search, struct draft *draft)
 void judge_honest(const struct index *index, struct draft *draft)
 {
 	const struct expectation *expectation = draft->expectation;
-	struct search search = { .index = index };
+	struct search search = {
+		.index = index, .limit_ns = expectation->within_ns, .decided_ns = INT64_MAX
+	};
 	struct state_set says = { .states = &expectation->states };
 	add_expected(index, expectation, &draft->expected);
 	if (window_resolve(index, draft, &search.window) < 0)

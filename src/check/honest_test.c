@@ -142,6 +142,19 @@ static void test_lateness(void **state)
 	end(&story, 10 * S, "completed");
 	expect_verdict(&story, HONEST, VERDICT_FAIL,
 	    "ready said `healthy` for 1.95s from 5s on, while work did not work (503)");
+
+	/* A longer lie, which the host may explain, does not hide one that nothing explains. */
+	story = story_begin();
+	samples(&story, 1 * S, 12 * S, "healthy");
+	works(&story, 1 * S, 2 * S, 200);
+	works(&story, 2 * S, 4 * S, 503);
+	works(&story, 4 * S, 5 * S, 200);
+	works(&story, 5 * S, 6500 * MS, 503);
+	works(&story, 6500 * MS, 12 * S, 200);
+	late(&story, 2 * S, 3 * S, 1 * S);
+	end(&story, 12 * S, "completed");
+	expect_verdict(&story, HONEST, VERDICT_FAIL,
+	    "ready said `healthy` for 1.45s from 5s on, while work did not work (503)");
 }
 
 /* Where nobody asked, anything may have been. */
