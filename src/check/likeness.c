@@ -3,38 +3,62 @@
 #include <math.h>
 #include <stdbool.h>
 
-/* E is convex in the share: a third of where it is not is left out each time. 100 steps leave 1e-17 of it. */
+/* Half of what is left is left out each time: 100 steps leave nothing of it. */
 enum { STEPS = 100 };
 
-/* The largest error with this share; of each gap what of its interval is nearest, or farthest. */
-static double error_of(const struct draw *draws, size_t count, double share, bool farthest)
+/* The shares that explain a gap within an error lie between two. */
+struct shares {
+	double from, to;
+};
+
+/* With this error. `farthest`: whatever of its interval the gap was, of two shorter than the other or longer;
+ * otherwise if it was what fits best, a late host counted in. */
+static struct shares shares_of(const struct draw *draw, double error, bool farthest)
 {
-	double worst = 0;
-	for (size_t i = 0; i < count; i++) {
-		double expected = share * (double)draws[i].delay;
-		double above = expected - (double)draws[i].gap.low;
-		double below = (double)draws[i].gap.high - expected;
-		double error = farthest ? fmax(fabs(above), fabs(below))
-					: fmax(-above - (double)draws[i].lateness, -below);
-		worst = fmax(worst, error);
+	double low = (double)draw->gap.low - (double)draw->lateness, high = (double)draw->gap.high;
+	if (farthest)
+		return (struct shares){ (high - error) / (double)draw->delay,
+			((double)draw->gap.low + error) / (double)draw->delay };
+	return (struct shares){ (low - error) / (double)draw->delay, (high + error) / (double)draw->delay };
+}
+
+/* One share explains all if it does so for every two of them; what a gap may be at its longest and at its
+ * shortest it was not both. */
+static bool explains(const struct draw *draws, size_t count, double error, bool farthest, double *ret_share)
+{
+	size_t last = 0; /* whose shares begin last */
+	double second = -INFINITY, first_end = INFINITY;
+	for (size_t i = 1; i < count; i++) {
+		double from = shares_of(&draws[i], error, farthest).from;
+		double latest = shares_of(&draws[last], error, farthest).from;
+		second = fmax(second, fmin(from, latest));
+		last = from > latest ? i : last;
 	}
-	return worst;
+	double latest = shares_of(&draws[last], error, farthest).from;
+	for (size_t i = 0; i < count; i++) {
+		double to = shares_of(&draws[i], error, farthest).to;
+		if (to < (i == last ? second : latest))
+			return false;
+		first_end = fmin(first_end, to);
+	}
+	*ret_share = (latest + first_end) / 2;
+	return true;
 }
 
 static double least_error(const struct draw *draws, size_t count, bool farthest, double *ret_share)
 {
 	double low = 0, high = 0;
 	for (size_t i = 0; i < count; i++)
-		high = fmax(high, (double)draws[i].gap.high / (double)draws[i].delay);
+		high = fmax(high, (double)draws[i].gap.high);
 	for (int step = 0; step < STEPS; step++) {
-		double left = low + (high - low) / 3, right = high - (high - low) / 3;
-		if (error_of(draws, count, left, farthest) <= error_of(draws, count, right, farthest))
-			high = right;
+		double middle = low + (high - low) / 2;
+		if (explains(draws, count, middle, farthest, ret_share))
+			high = middle;
 		else
-			low = left;
+			low = middle;
 	}
-	*ret_share = low + (high - low) / 2;
-	return error_of(draws, count, *ret_share, farthest);
+	explains(draws, count, high, farthest, ret_share);
+	return high;
 }
 
 static double chance_of(const struct draw *draws, size_t count, double width, double error)

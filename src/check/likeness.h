@@ -16,11 +16,11 @@
  * equal delays that is n w^(n-1), of which the exact distribution of the range of a uniform sample is
  * n w^(n-1) - (n-1) w^n (David and Nagaraja, Order Statistics, 3rd edition, section 2.4).
  *
- * A gap is known as an interval. The largest E that the intervals allow is what a chance is computed from, so
- * that nobody is blamed for what was not seen. How late the host was does not widen them: lateness knows
- * nothing of what was drawn, and to shift a uniform draw by anything independent of it makes no value of it
- * likelier, so that the proof holds as it stands. It can make gaps that are alike seem to vary, though: the
- * least E, which says whether they vary for certain, allows for it.
+ * A gap is known as an interval. The largest E that the intervals allow, wherever in each of them its gap
+ *was, is what a chance is computed from, so that nobody is blamed for what was not seen. How late the host
+ *was does not widen them: lateness knows nothing of what was drawn, and to shift a uniform draw by anything
+ *independent of it makes no value of it likelier, so that the proof holds as it stands. It can make gaps that
+ *are alike seem to vary, though: the least E, which says whether they vary for certain, allows for it.
  */
 #ifndef CHECK_LIKENESS_H
 #define CHECK_LIKENESS_H

@@ -91,6 +91,23 @@ static void test_error_is_the_least(void **state)
 	}
 }
 
+/* What a gap may be at its longest and at its shortest it was not both. */
+static void test_one_gap_is_not_known(void **state)
+{
+	(void)state;
+	struct draw draws[3] = { { .gap = { 0, 1 * S }, .delay = 1 * S },
+		{ .gap = { 500 * MS, 500 * MS }, .delay = 1 * S },
+		{ .gap = { 600 * MS, 600 * MS }, .delay = 1 * S } };
+	struct likeness likeness;
+	likeness_find(draws, 3, 1, &likeness);
+	assert_int_equal(likeness.most_ns, 300 * MS);
+	assert_int_equal(likeness.least_ns, 50 * MS);
+	draws[2].lateness = 100 * MS;
+	likeness_find(draws, 3, 1, &likeness);
+	assert_int_equal(likeness.most_ns, 300 * MS);
+	assert_int_equal(likeness.least_ns, 0);
+}
+
 /* ---- verdicts ---- */
 
 static int64_t attempts(struct story *story, const int64_t *gaps_ms, size_t count)
@@ -235,6 +252,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_chance_is_no_less_than_it_says),
 		cmocka_unit_test(test_error_is_the_least),
+		cmocka_unit_test(test_one_gap_is_not_known),
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_lateness),
 		cmocka_unit_test(test_missing_attempt),
