@@ -5,7 +5,7 @@
 # Sources of a folder without its tests and fuzzers.
 function(room_sources out folder)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.c)
-  list(FILTER sources EXCLUDE REGEX "(_(test|fuzz)|/reference(_[a-z]+)?)\\.c$")
+  list(FILTER sources EXCLUDE REGEX "(_(test|fuzz)|/reference(_[a-z_]+)?)\\.c$")
   set(${out} ${sources} PARENT_SCOPE)
 endfunction()
 

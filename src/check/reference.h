@@ -121,6 +121,7 @@ const char *name_of_watch(const struct facts *facts, int watch);
 const char *name_of_service(const struct facts *facts, size_t service);
 
 bool poll_shows(const struct event *poll, const char *state);
+bool shows_one_of(const struct event *poll, const struct strings *states);
 
 /* ---- attempts ---- */
 
@@ -128,6 +129,14 @@ bool has_worked(const struct event *attempt);
 bool is_under_way(const struct event *attempt); /* when the world ended */
 struct span end_of(const struct event *attempt);
 int64_t beginning_of(const struct event *attempt);
+bool has_failed(const struct event *attempt);
+
+int64_t tolerance_for(int64_t expected_ns, double share, int64_t floor_ns);
+/* From the end of the one to the beginning of the other. */
+struct span gap_of(const struct event *last, const struct event *next);
+/* Against where it should lie. */
+enum verdict judge_gap(const struct facts *facts, const struct event *last, const struct event *next,
+    struct span expected, int64_t tolerance_ns);
 
 /* Between the two something happened to the client that makes waiting mean nothing. */
 const struct event *find_disturbance(
@@ -162,6 +171,8 @@ struct opinion opine_sequence(const struct facts *facts, const struct expectatio
 struct opinion opine_never(const struct facts *facts, const struct expectation *expectation);
 struct opinion opine_always(const struct facts *facts, const struct expectation *expectation);
 struct opinion opine_backoff(const struct facts *facts, const struct expectation *expectation);
+struct opinion opine_connections(const struct facts *facts, const struct expectation *expectation);
+struct opinion opine_honest(const struct facts *facts, const struct expectation *expectation);
 struct opinion opine_agrees(const struct facts *facts, const struct expectation *expectation);
 struct opinion opine_matches(const struct facts *facts, const struct expectation *expectation);
 struct opinion opine_respond(const struct facts *facts, const struct expectation *expectation);

@@ -1,4 +1,4 @@
-/* What is said of attempts: reach within steps, backoff of one connection, agrees. */
+/* What is said of attempts: reach within steps, agrees. */
 #include "check/reference.h"
 
 #include <math.h>
@@ -18,7 +18,7 @@ bool is_under_way(const struct event *attempt)
 	return strcmp(attempt->attempt.outcome, "pending") == 0;
 }
 
-static bool has_failed(const struct event *attempt)
+bool has_failed(const struct event *attempt)
 {
 	return !has_worked(attempt) && !is_under_way(attempt);
 }
@@ -52,26 +52,41 @@ const struct event *find_disturbance(const struct facts *facts, size_t client, i
 	return NULL;
 }
 
-static int64_t tolerance_for(int64_t expected_ns, double share, int64_t floor_ns)
+int64_t tolerance_for(int64_t expected_ns, double share, int64_t floor_ns)
 {
 	int64_t part_ns = llround((double)expected_ns * share);
 	return part_ns > floor_ns ? part_ns : floor_ns;
 }
 
-/* The gap is put at both of its ends, and at the point between them that is nearest to what is expected. */
-static enum verdict judge_gap(const struct facts *facts, const struct event *last, const struct event *next,
-    int64_t expected_ns, int64_t tolerance_ns)
+struct span gap_of(const struct event *last, const struct event *next)
 {
 	struct span ended = end_of(last);
-	int64_t began_ns = beginning_of(next), low = began_ns - ended.high, high = began_ns - ended.low;
-	if (ended.low < ended.high && low < 0 && high >= 0)
-		low = 0; /* the next had begun: by then the last was over */
-	int64_t lateness = host_was_late(facts, ended.low, began_ns);
-	int64_t nearest = expected_ns < low ? low : expected_ns > high ? high : expected_ns;
+	int64_t began_ns = beginning_of(next);
+	struct span gap = { began_ns - ended.high, began_ns - ended.low };
+	if (ended.low < ended.high && gap.low < 0 && gap.high >= 0)
+		gap.low = 0; /* the next had begun: by then the last was over */
+	return gap;
+}
+
+static int64_t outside_of(struct span range, int64_t value)
+{
+	return value < range.low ? range.low - value : value > range.high ? value - range.high : 0;
+}
+
+/* The gap is put at both of its ends, and at the point between them that is nearest to where it should lie.
+ */
+enum verdict judge_gap(const struct facts *facts, const struct event *last, const struct event *next,
+    struct span expected, int64_t tolerance_ns)
+{
+	struct span gap = gap_of(last, next);
+	int64_t lateness = host_was_late(facts, end_of(last).low, beginning_of(next));
+	int64_t nearest = expected.low > gap.high  ? gap.high
+			  : expected.low < gap.low ? gap.low
+						   : expected.low;
 	struct worlds worlds = { 0 };
-	world_add(&worlds, llabs(low - expected_ns), tolerance_ns, lateness);
-	world_add(&worlds, llabs(high - expected_ns), tolerance_ns, lateness);
-	world_add(&worlds, llabs(nearest - expected_ns), tolerance_ns, lateness);
+	world_add(&worlds, outside_of(expected, gap.low), tolerance_ns, lateness);
+	world_add(&worlds, outside_of(expected, gap.high), tolerance_ns, lateness);
+	world_add(&worlds, outside_of(expected, nearest), tolerance_ns, lateness);
 	return worlds_verdict(&worlds);
 }
 
@@ -174,167 +189,6 @@ struct opinion opine_reach_in_steps(
 	return followed;
 }
 
-/* ---- backoff ---- */
-
-struct backoff_opinion {
-	const struct facts *facts;
-	const struct backoff *rule;
-	struct stretch_of_time stretch;
-	size_t client;
-	size_t gaps;
-	bool failed, is_open;
-	int64_t failed_ns;
-};
-
-static void fail_gap(struct backoff_opinion *of, int64_t decided_ns)
-{
-	if (!of->failed || decided_ns < of->failed_ns)
-		of->failed_ns = decided_ns;
-	of->failed = true;
-}
-
-/* first, first * factor, … never more than the cap */
-static int64_t scheduled(const struct backoff *rule, size_t position)
-{
-	double gap = (double)rule->first_ns;
-	for (size_t i = 1; i < position; i++)
-		gap *= rule->factor;
-	return llround(gap < (double)rule->cap_ns ? gap : (double)rule->cap_ns);
-}
-
-enum promise { PROMISE_GAP, PROMISE_NOTHING, PROMISE_NO_ATTEMPT };
-
-/* Behind the n-th attempt of a run. */
-static enum promise promised(const struct backoff *rule, size_t run, size_t position, int64_t *ret_gap_ns)
-{
-	*ret_gap_ns = scheduled(rule, position);
-	if (run > 1 || rule->attempts == 0 || position < (size_t)rule->attempts)
-		return PROMISE_GAP;
-	if (!rule->has_then)
-		return PROMISE_NOTHING;
-	if (rule->then_ns == 0)
-		return PROMISE_NO_ATTEMPT;
-	*ret_gap_ns = rule->then_ns;
-	return PROMISE_GAP;
-}
-
-static void judge_next(struct backoff_opinion *of, const struct event *last, const struct event *next,
-    size_t run, size_t position)
-{
-	int64_t began_ns = beginning_of(next), expected_ns;
-	const struct span began = { began_ns, began_ns };
-	if (!is_near(&of->stretch, end_of(last)) || !is_near(&of->stretch, began))
-		return;
-	/* In some worlds only: what is wrong in these leaves the answer open. */
-	bool may_count = !is_inside(&of->stretch, end_of(last)) || !is_inside(&of->stretch, began);
-	switch (promised(of->rule, run, position, &expected_ns)) {
-	case PROMISE_NOTHING:
-		return;
-	case PROMISE_NO_ATTEMPT:
-		of->is_open = of->is_open || may_count;
-		if (!may_count)
-			fail_gap(of, began_ns);
-		return;
-	case PROMISE_GAP:
-		break;
-	}
-	enum verdict verdict = judge_gap(of->facts, last, next, expected_ns,
-	    tolerance_for(expected_ns, of->rule->tolerance, of->rule->floor_ns));
-	of->gaps += !may_count;
-	if (verdict == VERDICT_FAIL && !may_count)
-		fail_gap(of, began_ns);
-	else
-		of->is_open = of->is_open || verdict != VERDICT_PASS;
-}
-
-/* The last one failed, and nothing explains why no other followed. */
-static void judge_silence(struct backoff_opinion *of, const struct event *last, size_t run, size_t position)
-{
-	struct span ended = end_of(last);
-	int64_t until_ns = of->stretch.known_until_ns, latest_ns = of->facts->end_ns, due_ns;
-	if (of->stretch.to.high < latest_ns)
-		latest_ns = of->stretch.to.high;
-	if (!is_inside(&of->stretch, ended))
-		return;
-	const struct event *disturbed = find_disturbance(of->facts, of->client, ended.low, FAR_AWAY);
-	if (disturbed && disturbed->from_ns < until_ns)
-		until_ns = disturbed->from_ns;
-	if (disturbed && disturbed->from_ns < latest_ns)
-		latest_ns = disturbed->from_ns;
-	enum promise promise = promised(of->rule, run, position, &due_ns);
-	int64_t limit_ns = due_ns + tolerance_for(due_ns, of->rule->tolerance, of->rule->floor_ns);
-	int64_t lateness_ns = host_was_late(of->facts, ended.low, latest_ns);
-	const int64_t ends[] = { ended.low, ended.high }, untils[] = { until_ns, latest_ns };
-	struct worlds worlds = { 0 };
-	for (size_t i = 0; i < 4; i++)
-		world_add(&worlds, untils[i / 2] - ends[i % 2], limit_ns, lateness_ns);
-	switch (promise) {
-	case PROMISE_NOTHING:
-		return;
-	case PROMISE_NO_ATTEMPT:
-		/* That nothing follows is known after as long as it would have taken. */
-		of->is_open = of->is_open || worlds.within + worlds.between > 0;
-		return;
-	case PROMISE_GAP:
-		if (worlds_verdict(&worlds) == VERDICT_FAIL)
-			fail_gap(of, ended.high + limit_ns + lateness_ns);
-		else if (worlds.beyond + worlds.between > 0 ||
-			 (run == 1 && position == (size_t)of->rule->attempts))
-			of->is_open = true;
-		return;
-	}
-}
-
-struct opinion opine_backoff(const struct facts *facts, const struct expectation *expectation)
-{
-	const struct watch *watch = &facts->plan->watches[expectation->watch];
-	struct backoff_opinion of = { .facts = facts,
-		.rule = &expectation->backoff,
-		.stretch = find_stretch(facts, expectation),
-		.client = watch->service };
-	const struct event *last = NULL;
-	size_t run = 0, position = 0;
-	bool was_connected = false;
-	if (of.stretch.is_empty)
-		return opinion(VERDICT_INCONCLUSIVE, 0);
-	for_each(event, facts)
-	{
-		if (event->kind == EVENT_LOST && strcmp(event->of, watch->name) == 0)
-			last = NULL;
-		if (event->kind != EVENT_ATTEMPT || strcmp(event->of, watch->name) != 0)
-			continue;
-		bool waited = last && (event->from_ns > last->to_ns ||
-					  (event->attempt.began_known && event->from_ns == last->to_ns));
-		if (last && find_disturbance(
-				facts, of.client, end_of(last).low, waited ? event->from_ns : event->to_ns))
-			last = NULL;
-		if (last) {
-			judge_next(&of, last, event, run, position);
-			position++;
-		} else {
-			run++;
-			position = 1;
-		}
-		last = has_worked(event) ? NULL : event;
-		was_connected = was_connected || has_worked(event);
-		/* Fewer than there were to be. */
-		if (has_worked(event) && run == 1 && position < (size_t)of.rule->attempts)
-			of.is_open = true;
-	}
-	if (last && has_failed(last))
-		judge_silence(&of, last, run, position);
-	if (of.failed) {
-		struct opinion failed = opinion(VERDICT_FAIL, of.failed_ns);
-		/* It may be right for a client of several connections which it never got to show. */
-		failed.may_doubt = !was_connected && !watch->from_log;
-		return failed;
-	}
-	bool is_vacuous = of.gaps < (size_t)of.rule->at_least;
-	return (struct opinion){ .verdict = of.is_open || is_vacuous ? VERDICT_INCONCLUSIVE : VERDICT_PASS,
-		.decided_ns = facts->end_ns,
-		.by_absence = of.rule->has_then && of.rule->then_ns == 0 };
-}
-
 /* ---- agrees ---- */
 
 static int64_t parse_delay(const char *digits, size_t length, int64_t unit_ns)
@@ -362,7 +216,7 @@ static bool ask(const struct facts *facts, const struct expectation *expectation
 	if (find_disturbance(facts, client, ended.low, next ? beginning_of(next) : FAR_AWAY))
 		return false;
 	if (next) {
-		*ret_verdict = judge_gap(facts, last, next, said_ns, tolerance_ns);
+		*ret_verdict = judge_gap(facts, last, next, (struct span){ said_ns, said_ns }, tolerance_ns);
 		*ret_decided_ns = beginning_of(next);
 		return true;
 	}

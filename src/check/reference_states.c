@@ -3,7 +3,7 @@
 
 enum { HOLE_PERIODS = 3 };
 
-static bool shows_one_of(const struct event *poll, const struct strings *states)
+bool shows_one_of(const struct event *poll, const struct strings *states)
 {
 	for (size_t i = 0; i < states->count; i++)
 		if (poll_shows(poll, states->items[i]))

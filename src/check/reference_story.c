@@ -1,59 +1,4 @@
-#include "check/reference_story.h"
-
-#include "base/duration.h"
-
-#include <string.h>
-
-#define MS NS_PER_MS
-
-struct narrator {
-	struct random_trace *random;
-	uint64_t state;
-	int64_t end_ns;
-};
-
-static int64_t draw(struct narrator *narrator, int64_t low, int64_t high)
-{
-	narrator->state ^= narrator->state << 13;
-	narrator->state ^= narrator->state >> 7;
-	narrator->state ^= narrator->state << 17;
-	return low + (int64_t)(narrator->state % (uint64_t)(high - low + 1));
-}
-
-static bool one_in(struct narrator *narrator, int64_t many)
-{
-	return draw(narrator, 1, many) == 1;
-}
-
-/* On the grid of 25 ms. */
-static int64_t some_time(struct narrator *narrator, int64_t low_ms, int64_t high_ms)
-{
-	return draw(narrator, low_ms / 25, high_ms / 25) * 25 * MS;
-}
-
-static int64_t some_width(struct narrator *narrator)
-{
-	return one_in(narrator, 2) ? 0 : draw(narrator, 1, 4) * 25 * MS;
-}
-
-#define pick_of(type, narrator, ...)                                                             \
-	({                                                                                       \
-		static type const choices[] = { __VA_ARGS__ };                                   \
-		choices[draw(narrator, 0, (int64_t)(sizeof(choices) / sizeof(choices[0])) - 1)]; \
-	})
-#define pick(narrator, ...) pick_of(int64_t, narrator, __VA_ARGS__)
-#define pick_word(narrator, ...) pick_of(char const *, narrator, __VA_ARGS__)
-
-static struct event *tell(struct narrator *narrator, struct event event)
-{
-	struct trace *trace = &narrator->random->trace;
-	if (trace->event_count == STORY_EVENTS_MAX - 1)
-		return NULL;
-	if (event.to_ns > narrator->end_ns)
-		narrator->end_ns = event.to_ns;
-	narrator->random->events[trace->event_count] = event;
-	return &narrator->random->events[trace->event_count++];
-}
+#include "check/reference_narrator.h"
 
 /* ---- who does what ---- */
 
@@ -374,14 +319,14 @@ static void order(struct random_trace *random)
 	}
 }
 
-static void refer(struct random_trace *random)
+void refer(struct random_trace *random)
 {
 	size_t count = random->trace.event_count;
 	random->trace.events = random->events;
 	random->trace.complete = count > 0 && random->events[count - 1].kind == EVENT_END;
 }
 
-void random_trace_make(struct random_trace *random, uint64_t seed)
+void random_trace_make(struct random_trace *random, uint64_t seed, bool of_conduct)
 {
 	/* Small seeds beside each other are to make worlds far apart. */
 	struct narrator narrator = { .random = random, .state = (seed + 1) * 0x9e3779b97f4a7c15U };
@@ -396,6 +341,11 @@ void random_trace_make(struct random_trace *random, uint64_t seed)
 	if (one_in(&narrator, 2))
 		tell_attempts(&narrator, "dial");
 	tell_phases(&narrator);
+	if (of_conduct) {
+		tell_work(&narrator);
+		tell_pool(&narrator);
+		tell_spread(&narrator);
+	}
 	tell_lines(&narrator);
 	tell_figures(&narrator);
 	tell_lateness(&narrator);
@@ -403,98 +353,4 @@ void random_trace_make(struct random_trace *random, uint64_t seed)
 	tell_end(&narrator);
 	order(random);
 	refer(random);
-}
-
-/* ---- others made from it ---- */
-
-static int64_t some_point(struct narrator *narrator, int64_t low, int64_t high)
-{
-	int64_t which = draw(narrator, 0, 2);
-	return which == 0 ? low : which == 1 ? high : low + (high - low) / 2;
-}
-
-/* Not one in which something happened to the client: whether that was before its end or after is nobody's
- * guess, since nothing goes on trying while it is started anew. */
-static void settle_attempt(
-    struct narrator *narrator, const struct random_trace *random, struct event *attempt)
-{
-	for (size_t i = 0; i < random->trace.event_count; i++) {
-		const struct event *event = &random->events[i];
-		if (event->kind == EVENT_SERVICE && strcmp(event->of, "gateway") == 0 &&
-		    event->to_ns >= attempt->from_ns && event->from_ns <= attempt->to_ns)
-			return;
-	}
-	if (attempt->attempt.ended_after_ns)
-		attempt->to_ns = some_point(narrator, attempt->attempt.ended_after_ns, attempt->to_ns);
-	attempt->attempt.ended_after_ns = 0;
-}
-
-/* Nothing overtakes another thing that happens to the same service: one dies only once. */
-static bool overlaps(const struct random_trace *random, size_t number)
-{
-	const struct event *event = &random->events[number];
-	for (size_t i = 0; i < random->trace.event_count; i++) {
-		const struct event *other = &random->events[i];
-		if (i != number && other->kind == EVENT_SERVICE && strcmp(other->of, event->of) == 0 &&
-		    other->from_ns <= event->to_ns && event->from_ns <= other->to_ns)
-			return true;
-	}
-	return false;
-}
-
-void random_trace_settle(const struct random_trace *random, uint64_t seed, struct random_trace *ret_world)
-{
-	struct narrator narrator = { .random = ret_world, .state = (seed + 1) * 0x9e3779b97f4a7c15U };
-	int64_t end_ns = 0;
-	ret_world->trace = random->trace;
-	for (size_t i = 0; i < random->trace.event_count; i++)
-		end_ns = random->events[i].to_ns > end_ns ? random->events[i].to_ns : end_ns;
-	for (size_t i = 0; i < random->trace.event_count; i++) {
-		struct event *event = &ret_world->events[i];
-		*event = random->events[i];
-		if (event->to_ns == end_ns)
-			continue; /* up to then the world is known */
-		switch (event->kind) {
-		case EVENT_SERVICE:
-			/* What happens to the client disturbs its attempts, wherever in its interval. */
-			if (strcmp(event->of, "gateway") == 0 || overlaps(random, i))
-				break;
-			/* fall through */
-		case EVENT_STEP:
-		case EVENT_LOG:
-			event->from_ns = event->to_ns = some_point(&narrator, event->from_ns, event->to_ns);
-			break;
-		case EVENT_ATTEMPT:
-			settle_attempt(&narrator, random, event);
-			break;
-		case EVENT_WORLD:
-		case EVENT_SAMPLE:
-		case EVENT_LOST:
-		case EVENT_PHASE:
-		case EVENT_RESPONSE:
-		case EVENT_MEMORY:
-		case EVENT_DESCRIPTORS:
-		case EVENT_LATENESS:
-		case EVENT_TROUBLE:
-		case EVENT_END:
-			break;
-		}
-	}
-	refer(ret_world);
-}
-
-void random_trace_drop(const struct random_trace *random, size_t number, struct random_trace *ret_less)
-{
-	size_t kept = 0;
-	for (size_t i = 0; i < random->trace.event_count; i++)
-		if (i != number)
-			ret_less->events[kept++] = random->events[i];
-	ret_less->trace = (struct trace){ .event_count = kept };
-	refer(ret_less);
-}
-
-void random_trace_copy(const struct random_trace *random, struct random_trace *ret_copy)
-{
-	*ret_copy = *random;
-	refer(ret_copy);
 }

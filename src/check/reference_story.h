@@ -9,15 +9,15 @@
 
 #include "trace/trace.h"
 
-enum { STORY_EVENTS_MAX = 160 };
+enum { STORY_EVENTS_MAX = 260 };
 
 struct random_trace {
 	struct event events[STORY_EVENTS_MAX];
 	struct trace trace; /* of these events; nothing to free */
 };
 
-/* The same seed makes the same trace. */
-void random_trace_make(struct random_trace *random, uint64_t seed);
+/* The same seed makes the same trace. `of_conduct`: with work, a pool, and gaps that are drawn. */
+void random_trace_make(struct random_trace *random, uint64_t seed, bool of_conduct);
 
 /* A world among those that the trace allows: whatever is known to lie between two moments is put at one of
  * them, or in the middle. Polls and requests stay: that they were sent at one moment and answered at another

@@ -28,8 +28,9 @@ static struct opinion opine(const struct facts *facts, const struct expectation 
 	case EXPECT_DISCLOSES:
 		return opine_discloses(facts, expectation);
 	case EXPECT_CONNECTIONS:
+		return opine_connections(facts, expectation);
 	case EXPECT_HONEST:
-		break; /* not written down here so far */
+		return opine_honest(facts, expectation);
 	}
 	BUG("expectation kind %d", (int)expectation->kind);
 }
