@@ -49,7 +49,7 @@ static double least_error(const struct draw *draws, size_t count, bool farthest,
 {
 	double low = 0, high = 0;
 	for (size_t i = 0; i < count; i++)
-		high = fmax(high, (double)draws[i].gap.high);
+		high = fmax(high, fmax(fabs((double)draws[i].gap.low), fabs((double)draws[i].gap.high)));
 	for (int step = 0; step < STEPS; step++) {
 		double middle = low + (high - low) / 2;
 		if (explains(draws, count, middle, farthest, ret_share))
@@ -73,7 +73,7 @@ static double chance_of(const struct draw *draws, size_t count, double width, do
 
 void likeness_find(const struct draw *draws, size_t count, double width, struct likeness *ret_likeness)
 {
-	double share;
+	double share = 0;
 	double least = least_error(draws, count, false, &share);
 	double most = least_error(draws, count, true, &share);
 	*ret_likeness = (struct likeness){
