@@ -33,8 +33,16 @@ static void count_attempts(
 {
 	const struct series *series = &index->watches[draft->expectation->within_watch];
 	const struct event *connected = NULL; /* the last success before, if the connection is left */
-	for (size_t i = 0; i < series->count && !steps->success; i++) {
+	for (size_t i = 0; i < series->count; i++) {
 		const struct event *event = series_event(index, series, i);
+		/* It may have been before `after`, and then be lost before it, too. */
+		if (steps->success && event->to_ns > after->at.high)
+			break;
+		if (steps->success) {
+			steps->may_be_lost =
+			    !is_success(event) && (steps->may_be_lost || index_open(series, i) == 0);
+			continue;
+		}
 		if (event->to_ns < after->at.low) {
 			if (is_success(event))
 				connected = event;

@@ -260,6 +260,22 @@ static void test_later_outage(void **state)
 	expect_verdict(&story, WITHIN_A_STEP, VERDICT_PASS, "");
 }
 
+/* Connected and lost again while redis.ready may have been to come: whether that one counts nobody knows. */
+static void test_lost_meanwhile(void **state)
+{
+	(void)state;
+	struct story story = story_begin();
+	samples(&story, 0, 3 * S, "degraded");
+	attempt(&story, 1, 600 * MS, 650 * MS, "connected");
+	lost(&story, 800 * MS);
+	service_event(&story, 500 * MS, 1 * S, "redis", "ready");
+	attempt(&story, 2, 2900 * MS, 2950 * MS, "connected");
+	samples(&story, 3 * S, 4 * S, "healthy");
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, WITHIN_A_STEP, VERDICT_INCONCLUSIVE,
+	    "the connection of attempt 1 may have been lost before redis.ready");
+}
+
 static void test_state_has_to_follow(void **state)
 {
 	(void)state;
@@ -307,6 +323,7 @@ int main(void)
 		cmocka_unit_test(test_steps),
 		cmocka_unit_test(test_attempt_under_way),
 		cmocka_unit_test(test_later_outage),
+		cmocka_unit_test(test_lost_meanwhile),
 		cmocka_unit_test(test_state_has_to_follow),
 		cmocka_unit_test(test_no_attempt),
 	};

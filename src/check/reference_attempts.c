@@ -176,9 +176,10 @@ struct opinion opine_reach_in_steps(
 		if (has_worked(attempt))
 			success = attempt;
 	}
-	if (connected && !find_connection(facts, watch, after->at.high + 1))
-		return opinion(VERDICT_INCONCLUSIVE, 0); /* in some worlds it was, in some no more */
 	success = connected ? connected : success;
+	/* In some worlds it was, in some no more. */
+	if (success && success->to_ns <= after->at.high && !find_connection(facts, watch, after->at.high + 1))
+		return opinion(VERDICT_INCONCLUSIVE, 0);
 	if (!success)
 		return opine_no_success(facts, expectation, count, last, pending);
 	struct opinion followed = opine_follow(facts, expectation, after, success);
