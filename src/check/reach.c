@@ -245,12 +245,10 @@ void judge_reach(const struct index *index, struct draft *draft)
 		return;
 	if (arrival.possible && !arrival.is_starved)
 		judge_reached(index, draft, &after, &arrival);
-	else if (arrival.possible)
-		judge_never_reached(index, draft, &after, &arrival);
-	else if (arrival.event != NO_EVENT)
+	else if (!arrival.possible && arrival.event != NO_EVENT)
 		draft_inconclusive(
 		    draft, "vacuous: attempt %d had ended before", expectation->attempt_number);
-	else if (watch->kind == WATCH_HTTP && arrival.seen == 0)
+	else if (watch->kind == WATCH_HTTP && arrival.seen == 0 && !arrival.possible)
 		draft_inconclusive(draft, "vacuous: %s was never polled then", watch->name);
 	else if (watch->kind != WATCH_HTTP && !index_was_started(index, watch->service))
 		draft_inconclusive(draft, "vacuous: %s was never started",

@@ -135,14 +135,14 @@ void tell_pool(struct narrator *narrator)
  * the same share, or nearly so. */
 void tell_spread(struct narrator *narrator)
 {
-	int64_t at_ns = some_time(narrator, 0, 100), ended_ns = at_ns, delay_ns = 100 * MS;
+	int64_t at_ns = some_time(narrator, 0, 100), delay_ns = 100 * MS;
 	int64_t percent = draw(narrator, 50, 100), how = draw(narrator, 0, 6);
 	int count = (int)draw(narrator, 0, 18);
 	for (int number = 1; number <= count; number++) {
 		int64_t took_ns = pick(narrator, 0, 0, 5, 25) * MS;
 		bool works = number == count ? !one_in(narrator, 4) : one_in(narrator, 30),
 		     is_vague = one_in(narrator, 6) && took_ns > 0;
-		ended_ns = at_ns + took_ns;
+		int64_t ended_ns = at_ns + took_ns;
 		tell(narrator, (struct event){ .kind = EVENT_ATTEMPT,
 				   .of = "spread",
 				   .from_ns = at_ns,
