@@ -164,7 +164,8 @@ void tell_spread(struct narrator *narrator)
 			gap_ns += draw(narrator, -4, 4) * MS;
 		if (one_in(narrator, 100))
 			gap_ns = some_time(narrator, 0, 600);
-		at_ns = ended_ns + gap_ns;
+		/* When it really ended, nobody knows. */
+		at_ns = ended_ns - (is_vague && !works ? took_ns / 2 : 0) + gap_ns;
 		delay_ns = delay_ns < 400 * MS ? 2 * delay_ns : delay_ns;
 		if (!works)
 			continue;
