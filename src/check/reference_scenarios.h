@@ -144,7 +144,7 @@ static const char *const conduct[] = {
 	"{ of: pool, connections: 1..3, after: { attempt: 1, of: pool } }",
 	"{ of: pool, connections: 1, after: { attempt: 1, of: pool }, until: { attempt: 3, of: pool } }",
 	SPREAD "50%..100%, at-least: 2 } }",
-	SPREAD "50%..100%, at-least: 2, floor: 5ms } }",
+	SPREAD "50%..100%, at-least: 5, floor: 5ms } }",
 	SPREAD "0%..100%, at-least: 2, floor: 2ms }, after: redis.ready }",
 	SPREAD "40%..110%, at-least: 1, attempts: 5, then: none, floor: 10ms } }",
 	SPREAD "50%..100%, at-least: 1, attempts: 3 }, until: redis.stopped }",

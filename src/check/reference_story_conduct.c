@@ -164,8 +164,9 @@ void tell_spread(struct narrator *narrator)
 			gap_ns += draw(narrator, -4, 4) * MS;
 		if (one_in(narrator, 100))
 			gap_ns = some_time(narrator, 0, 600);
-		/* When it really ended, nobody knows. */
+		/* When it really ended, nobody knows; two at once would be two connections. */
 		at_ns = ended_ns - (is_vague && !works ? took_ns / 2 : 0) + gap_ns;
+		at_ns = at_ns > ended_ns ? at_ns : ended_ns;
 		delay_ns = delay_ns < 400 * MS ? 2 * delay_ns : delay_ns;
 		if (!works)
 			continue;
