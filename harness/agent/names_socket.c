@@ -103,11 +103,15 @@ int names_socket(int family, int type, uint16_t *port)
 	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
-	struct sockaddr_storage address = { 0 };
+	union {
+		struct sockaddr any;
+		struct sockaddr_in four;
+		struct sockaddr_in6 six;
+	} address = { 0 };
 	socklen_t length = sizeof(address);
 	if (prepare(fd, family) == 0 && bind_to(fd, family, false, *port) == 0 &&
-	    getsockname(fd, (struct sockaddr *)&address, &length) == 0) {
-		*port = ntohs(((struct sockaddr_in *)&address)->sin_port); /* in the same place for both */
+	    getsockname(fd, &address.any, &length) == 0) {
+		*port = ntohs(family == AF_INET ? address.four.sin_port : address.six.sin6_port);
 		return fd;
 	}
 	int failure = errno;
