@@ -1,6 +1,7 @@
 #include "agent/death.h"
 
 #include "agent/death_private.h"
+#include "agent/text.h"
 
 #include <dirent.h>
 #include <elf.h>
@@ -9,7 +10,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -112,7 +112,8 @@ static pid_t first_child(pid_t parent)
 		long pid = strtol(entry->d_name, NULL, 10);
 		if (pid <= 0)
 			continue;
-		snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+		text_join(
+		    path, sizeof(path), (const char *const[]){ "/proc/", entry->d_name, "/stat", NULL });
 		if (death_read(path, text, sizeof(text)) && death_parent_of(text, &began) == parent &&
 		    began < earliest) {
 			earliest = began;
@@ -132,7 +133,8 @@ static enum death hold(struct held *held, pid_t pid, const char *container)
 		return errno == ESRCH || errno == EINVAL
 			   ? DEATH_GONE
 			   : death_failed("a process cannot be held (pidfd_open, since Linux 5.3)", errno);
-	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+	text_join(
+	    path, sizeof(path), (const char *const[]){ "/proc/", number_text(pid).text, "/cgroup", NULL });
 	if (!death_read(path, text, sizeof(text)) || !death_is_of(text, container))
 		return DEATH_GONE;
 	return DEATH_DONE;
@@ -229,10 +231,11 @@ int death_bring(int argc, char **argv)
 	char line[256];
 	enum death death = argc == 6 ? kill_process(argv) : exhaust_container(argv);
 	if (death == DEATH_ERROR)
-		snprintf(line, sizeof(line), "error %s%s%s\n", failure.message, failure.errnum ? ": " : "",
-		    failure.errnum ? strerror(failure.errnum) : "");
+		text_join(line, sizeof(line),
+		    (const char *const[]){ "error ", failure.message, failure.errnum ? ": " : "",
+			failure.errnum ? strerror(failure.errnum) : "", "\n", NULL });
 	else
-		snprintf(line, sizeof(line), "%s\n", words[death]);
+		text_join(line, sizeof(line), (const char *const[]){ words[death], "\n", NULL });
 	ssize_t written = write(STDOUT_FILENO, line, strlen(line));
 	return written == (ssize_t)strlen(line) ? 0 : 1;
 }

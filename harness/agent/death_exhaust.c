@@ -9,12 +9,12 @@
  * largest process. (An oom_score_adj of -1000 would be surer, but not every engine may give it.)
  */
 #include "agent/death_private.h"
+#include "agent/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -41,22 +41,23 @@ struct group {
 static bool find_group(const char *process, char *folder, size_t size, bool *ret_is_v2)
 {
 	char path[64], text[DEATH_TEXT_MAX];
-	snprintf(path, sizeof(path), "/proc/%s/cgroup", process);
+	text_join(path, sizeof(path), (const char *const[]){ "/proc/", process, "/cgroup", NULL });
 	if (!death_read(path, text, sizeof(text)))
 		return false;
 	char *memory = strstr(text, ":memory:"), *unified = strstr(text, "0::");
-	const char *found = memory ? memory + 8 : unified ? unified + 3 : NULL;
+	char *found = memory ? memory + 8 : unified ? unified + 3 : NULL;
 	if (!found)
 		return false;
 	*ret_is_v2 = !memory;
-	int length = (int)strcspn(found, "\n");
-	return snprintf(folder, size, "/cgroup%s%.*s", memory ? "/memory" : "", length, found) < (int)size;
+	found[strcspn(found, "\n")] = '\0';
+	return text_join(
+	    folder, size, (const char *const[]){ "/cgroup", memory ? "/memory" : "", found, NULL });
 }
 
 static bool read_value(const struct group *group, const char *file, char *buffer, size_t size)
 {
 	char path[DEATH_TEXT_MAX + 64];
-	snprintf(path, sizeof(path), "%s/%s", group->folder, file);
+	text_join(path, sizeof(path), (const char *const[]){ group->folder, "/", file, NULL });
 	if (!death_read(path, buffer, size))
 		return false;
 	buffer[strcspn(buffer, "\n")] = '\0';
@@ -66,7 +67,7 @@ static bool read_value(const struct group *group, const char *file, char *buffer
 static bool write_value(const char *folder, const char *file, const char *value)
 {
 	char path[DEATH_TEXT_MAX + 64];
-	snprintf(path, sizeof(path), "%s/%s", folder, file);
+	text_join(path, sizeof(path), (const char *const[]){ folder, "/", file, NULL });
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
@@ -81,8 +82,9 @@ static bool write_value(const char *folder, const char *file, const char *value)
 static long count_kills(const struct group *group)
 {
 	char path[DEATH_TEXT_MAX + 64], text[DEATH_TEXT_MAX];
-	snprintf(path, sizeof(path), "%s/%s", group->folder,
-	    group->is_v2 ? "memory.events" : "memory.oom_control");
+	text_join(path, sizeof(path),
+	    (const char *const[]){
+		group->folder, "/", group->is_v2 ? "memory.events" : "memory.oom_control", NULL });
 	if (!death_read(path, text, sizeof(text)))
 		return -1;
 	for (char *line = text; line; line = strchr(line, '\n')) {
@@ -95,7 +97,7 @@ static long count_kills(const struct group *group)
 
 static bool lower_limit(struct group *group)
 {
-	char text[32], limit[32];
+	char text[32];
 	const char *limit_file = group->is_v2 ? "memory.max" : "memory.limit_in_bytes";
 	const char *swap_file = group->is_v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes";
 	if (!read_value(group, group->is_v2 ? "memory.current" : "memory.usage_in_bytes", text, sizeof(text)))
@@ -106,12 +108,12 @@ static bool lower_limit(struct group *group)
 	if (!read_value(group, swap_file, group->swap_limit, sizeof(group->swap_limit)))
 		group->swap_limit[0] = '\0'; /* a kernel that does not count it */
 	bool is_limited = strcmp(group->limit, "max") != 0 && strtoll(group->limit, NULL, 10) <= lowered;
-	snprintf(limit, sizeof(limit), "%lld", (long long)lowered);
-	if (!is_limited && !write_value(group->folder, limit_file, limit))
+	struct number limit = number_text(lowered);
+	if (!is_limited && !write_value(group->folder, limit_file, limit.text))
 		return false;
 	/* Nothing may go to a disk instead. v1 counts both together, v2 swap alone. */
 	if (group->swap_limit[0] && !is_limited)
-		write_value(group->folder, swap_file, group->is_v2 ? "0" : limit);
+		write_value(group->folder, swap_file, group->is_v2 ? "0" : limit.text);
 	return true;
 }
 
@@ -150,10 +152,9 @@ static enum death fill(const struct group *group, const struct held *held)
 enum death death_exhaust(const struct held *held)
 {
 	static struct group group;
-	char pid[16];
 	bool is_home_v2;
-	snprintf(pid, sizeof(pid), "%d", (int)held->pid);
-	if (!find_group(pid, group.folder, sizeof(group.folder), &group.is_v2) ||
+	struct number pid = number_text(held->pid);
+	if (!find_group(pid.text, group.folder, sizeof(group.folder), &group.is_v2) ||
 	    !find_group("self", group.home, sizeof(group.home), &is_home_v2))
 		return death_failed("its memory control group is not known", 0);
 	group.kills = count_kills(&group);

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,6 +19,7 @@
 #define TABLE "falsestart-names"
 #define CHAIN "arriving"
 #define DNS_PORT 53
+#define LOOPBACK_INDEX 1u  /* the first interface of every namespace */
 #define ROUTES 53          /* a routing table of our own, and */
 #define RULE_PRIORITY 53u  /* a rule for it before the usual ones, behind that for local addresses */
 #define ENGINE_TABLE "nat" /* iptables has its rules there, which the engine makes for its own resolver */
@@ -83,7 +83,7 @@ static int send_route(int fd, uint16_t type, uint8_t family)
 		.rtm_type = RTN_LOCAL };
 	if (type == RTM_NEWROUTE)
 		request.header.nlmsg_flags = NLM_F_CREATE | NLM_F_REPLACE;
-	add_attribute(&request, RTA_OIF, &(uint32_t){ if_nametoindex("lo") }, sizeof(uint32_t));
+	add_attribute(&request, RTA_OIF, &(uint32_t){ LOOPBACK_INDEX }, sizeof(uint32_t));
 	if (family == AF_INET)
 		add_attribute(&request, RTA_PREFSRC, &loopback, sizeof(loopback));
 	else

@@ -1,5 +1,6 @@
 #include "agent/output.h"
 #include "agent/reactor.h"
+#include "agent/text.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -58,21 +59,11 @@ void line_word(struct line *line, const char *text)
 	add_field(line, text, strlen(text));
 }
 
-#define NUMBER_BYTES 20 /* of INT64_MIN, sign included */
-
 static size_t write_number(int64_t number, char *bytes)
 {
-	char digits[NUMBER_BYTES];
-	size_t count = 0, length = 0;
-	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
-	do {
-		digits[count++] = (char)('0' + rest % 10);
-		rest /= 10;
-	} while (rest);
-	if (number < 0)
-		bytes[length++] = '-';
-	while (count)
-		bytes[length++] = digits[--count];
+	struct number written = number_text(number);
+	size_t length = strlen(written.text);
+	memcpy(bytes, written.text, length);
 	return length;
 }
 
