@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CPU_SHARES_AHEAD = 8192 }; /* 1024 is everybody's */
-
 char *world_network_name(const struct world_identity *world)
 {
 	return xasprintf("fs-%s-%d", world->run, world->number);
@@ -176,17 +174,10 @@ static json_t *host_config(const struct world_identity *world, const struct serv
 {
 	char *sandbox OWNED = world_sandbox_name(world, service->name);
 	char *mode OWNED = xasprintf("container:%s", sandbox);
-	bool is_subject = world->subject && strcmp(world->subject, service->name) == 0;
 	/* A flood of output must fill neither the disk of the engine nor, later, the trace. */
-	json_t *host = json_pack("{s:s, s:o, s:b, s:{s:s, s:{s:s, s:s}}}", "NetworkMode", mode,
-	    "RestartPolicy", restart_config(service), "Init", service->init, "LogConfig", "Type", "json-file",
-	    "Config", "max-size", "32m", "max-file", "2");
-	/* Other worlds are set up and their databases made beside it: it must not wait for a processor
-	 * because of them. Among containers alone; against the rest of the host it has no more than they have
-	 * together. */
-	if (is_subject)
-		json_object_set_new(host, "CpuShares", json_integer(CPU_SHARES_AHEAD));
-	return host;
+	return json_pack("{s:s, s:o, s:b, s:{s:s, s:{s:s, s:s}}}", "NetworkMode", mode, "RestartPolicy",
+	    restart_config(service), "Init", service->init, "LogConfig", "Type", "json-file", "Config",
+	    "max-size", "32m", "max-file", "2");
 }
 
 json_t *container_config(const struct world_identity *world, const struct service *service)
@@ -228,8 +219,7 @@ json_t *sandbox_config(const struct world_identity *world, const struct service 
 	json_t *host = json_pack("{s:s, s:o, s:b, s:[s], s:[s,s], s:[s], s:I, s:i, s:i, s:{s:s}}",
 	    "NetworkMode", network, "ExtraHosts", string_array(&service->extra_hosts), "ReadonlyRootfs", 1,
 	    "CapDrop", "ALL", "CapAdd", "NET_ADMIN", "NET_RAW", "SecurityOpt", "no-new-privileges", "Memory",
-	    (json_int_t)SANDBOX_MEMORY, "PidsLimit", 16, "CpuShares", CPU_SHARES_AHEAD, "LogConfig", "Type",
-	    "none");
+	    (json_int_t)SANDBOX_MEMORY, "PidsLimit", 16, "CpuShares", 8192, "LogConfig", "Type", "none");
 	/* The resolver of the host is asked nothing, and its search domains are not ours. The agent answers
 	 * for every name; where packets may leave it asks the engine's resolver about those it does not know.
 	 */

@@ -23,7 +23,6 @@
 struct world_identity {
 	const char *run;      /* run id: [a-z0-9]+ */
 	const char *scenario; /* name */
-	const char *subject;  /* name of the service under test; NULL: none */
 	int number;           /* of the world in its run, from 1 */
 	bool egress;          /* packets may leave the world */
 	bool

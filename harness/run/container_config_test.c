@@ -94,17 +94,11 @@ static void test_everything(void **state)
 	expect_json(config, "HostConfig|Init", "true");
 	expect_json(config, "HostConfig|NetworkMode", "\"container:fs-agent-abc-2-redis\"");
 	expect_json(config, "ExposedPorts", "absent"); /* the network is the sandbox's */
-	expect_json(config, "HostConfig|CpuShares", "absent");
 	/* A stack cannot pass its containers off as another run's. */
 	expect_json(config, "Labels",
 	    "{\"io.falsestart.run\":\"abc\",\"io.falsestart.scenario\":\"s\",\"io.falsestart.service\":"
 	    "\"redis\","
 	    "\"io.falsestart.world\":\"2\",\"team\":\"cache\"}");
-	json_decref(config);
-	struct world_identity world = sealed;
-	world.subject = "redis";
-	config = container_config(&world, &stack->services[0]);
-	expect_json(config, "HostConfig|CpuShares", "8192");
 	json_decref(config);
 
 	config = sandbox_config(&sealed, &stack->services[0], "falsestart/agent:1", NULL, 0);

@@ -296,7 +296,6 @@ struct world_identity world_identify(const struct world_config *config)
 	return (struct world_identity){
 		.run = config->run,
 		.scenario = config->plan->name,
-		.subject = stack->services[config->plan->subject].name,
 		.number = config->number,
 		.egress = stack->egress,
 		.published = published,
