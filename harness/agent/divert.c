@@ -6,6 +6,7 @@
  * anything. NAT has to: with it the kernel tracks every connection of the namespace, which costs each packet
  * more than all that the agent does (6 % of the processor time of a round trip of 40 bytes, for each end).
  */
+#include "agent/names_private.h"
 #include "agent/nft.h"
 #include "agent/rooms.h"
 
@@ -13,7 +14,9 @@
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #define TABLE "falsestart-names"
@@ -69,13 +72,14 @@ static int send_rule(int fd, uint16_t type, uint8_t family, uint8_t protocol)
 	return send_request(fd, &request);
 }
 
-/* Every address is one of this host, and is spoken to from the loopback's. */
+/* Every address is one of this host. It is spoken to from the address that would have been taken on the way
+ * out, too: some learn their own by connecting a socket to port 53 of somebody. */
 static int send_route(int fd, uint16_t type, uint8_t family)
 {
 	struct request request = { .header = { .nlmsg_type = type,
 				       .nlmsg_len = NLMSG_LENGTH(sizeof(struct rtmsg)) } };
 	struct rtmsg *route = NLMSG_DATA(&request.header);
-	const struct in_addr loopback = { htonl(INADDR_LOOPBACK) };
+	struct endpoint own = names_own_address(family);
 	*route = (struct rtmsg){ .rtm_family = family,
 		.rtm_table = ROUTES,
 		.rtm_protocol = RTPROT_STATIC,
@@ -84,10 +88,8 @@ static int send_route(int fd, uint16_t type, uint8_t family)
 	if (type == RTM_NEWROUTE)
 		request.header.nlmsg_flags = NLM_F_CREATE | NLM_F_REPLACE;
 	add_attribute(&request, RTA_OIF, &(uint32_t){ LOOPBACK_INDEX }, sizeof(uint32_t));
-	if (family == AF_INET)
-		add_attribute(&request, RTA_PREFSRC, &loopback, sizeof(loopback));
-	else
-		add_attribute(&request, RTA_PREFSRC, &in6addr_loopback, sizeof(in6addr_loopback));
+	add_attribute(&request, RTA_PREFSRC, own.bytes,
+	    family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr));
 	return send_request(fd, &request);
 }
 
@@ -155,17 +157,32 @@ static int remove_engine_redirection(void)
 
 /* ---- both ---- */
 
+/* Where a packet comes from is looked up as if it were answered. Before Linux 5.14 its ports were not
+ * exchanged for that: what arrives for port 53 would be taken to come from ourselves, and dropped. (What
+ * arrives from port 53 is, over IPv4, on every kernel; whom the namespace asks never gets that far.) */
+static bool is_way_back_right(void)
+{
+	struct utsname kernel;
+	char *end;
+	if (uname(&kernel) < 0)
+		return false;
+	long major = strtol(kernel.release, &end, 10), minor = *end == '.' ? strtol(end + 1, NULL, 10) : 0;
+	return major > 5 || (major == 5 && minor >= 14);
+}
+
 int divert_names(uint16_t port, bool has_ipv6)
 {
-	int fd = netlink_open(NETLINK_ROUTE, 0);
+	int fd = is_way_back_right() ? netlink_open(NETLINK_ROUTE, 0) : -1;
 	if (fd < 0)
 		return -1;
 	bool is_done = add_routes(fd, AF_INET) == 0 && (!has_ipv6 || add_routes(fd, AF_INET6) == 0) &&
 		       exchange_ports(port) == 0 && remove_engine_redirection() == 0;
+	int failure = errno;
 	close(fd);
 	if (is_done)
 		return 0;
 	divert_names_no_more();
+	errno = failure;
 	return -1;
 }
 

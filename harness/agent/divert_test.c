@@ -205,6 +205,29 @@ static void test_any_socket(void **state)
 	ask("2001:db8::53", OWN_6);
 }
 
+/* What others learn of themselves by it: the address that they would have been seen with. */
+static void test_own_address(void **state)
+{
+	(void)state;
+	NEEDS_ROOT();
+	static const char *const pairs[][2] = { { "192.0.2.53", OWN }, { NEIGHBOUR, OWN },
+		{ "2001:db8::53", OWN_6 } };
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
+		socklen_t length, own_length = sizeof(struct sockaddr_storage);
+		struct sockaddr_storage address = place(pairs[i][0], 53, &length), own = { 0 };
+		char host[INET6_ADDRSTRLEN];
+		int fd = socket(address.ss_family, SOCK_DGRAM, 0);
+		assert_int_equal(connect(fd, (struct sockaddr *)&address, length), 0);
+		assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &own_length), 0);
+		const void *bytes = own.ss_family == AF_INET
+					? (void *)&((struct sockaddr_in *)&own)->sin_addr
+					: (void *)&((struct sockaddr_in6 *)&own)->sin6_addr;
+		assert_non_null(inet_ntop(own.ss_family, bytes, host, sizeof(host)));
+		assert_string_equal(host, pairs[i][1]);
+		close(fd);
+	}
+}
+
 static void test_tcp(void **state)
 {
 	(void)state;
@@ -234,7 +257,20 @@ static void test_port_is_free(void **state)
 {
 	(void)state;
 	NEEDS_ROOT();
-	close(open_socket(SOCK_DGRAM, "0.0.0.0", 53));
+	char byte;
+	socklen_t length, from_length = sizeof(struct sockaddr_storage);
+	struct sockaddr_storage address = place(OWN, 53, &length), from = { 0 };
+	int server = open_socket(SOCK_DGRAM, "0.0.0.0", 53);
+	assert_int_equal(setns(outside, CLONE_NEWNET), 0);
+	int client = open_socket(SOCK_DGRAM, NEIGHBOUR, 0);
+	assert_int_equal(setns(inside, CLONE_NEWNET), 0);
+	assert_int_equal(sendto(client, "?", 1, 0, (struct sockaddr *)&address, length), 1);
+	assert_int_equal(recvfrom(server, &byte, 1, 0, (struct sockaddr *)&from, &from_length), 1);
+	assert_int_equal(sendto(server, "!", 1, 0, (struct sockaddr *)&from, from_length), 1);
+	assert_int_equal(recv(client, &byte, 1, 0), 1);
+	assert_int_equal(byte, '!');
+	close(client);
+	close(server);
 	close(open_socket(SOCK_STREAM, "0.0.0.0", 53));
 }
 
@@ -295,20 +331,80 @@ static bool is_tracked(void)
 	return tracked_connections() > before;
 }
 
-/* The kernel takes rules down in the background, and stops tracking with the last. */
+/* The kernel takes rules down in the background, and stops tracking with the last; and it forgets old
+ * connections while we count. */
+static void await_tracking(bool wanted)
+{
+	int64_t until_ns = now_ns() + DEADLINE_NS;
+	while (is_tracked() != wanted)
+		assert_true(now_ns() < until_ns);
+}
+
 static void test_nothing_is_tracked(void **state)
 {
 	(void)state;
 	NEEDS_ROOT();
-	int64_t until_ns = now_ns() + DEADLINE_NS;
-	while (is_tracked())
-		assert_true(now_ns() < until_ns);
+	await_tracking(false);
 	tear_down(NULL);
 	start_agent(begin_by_nat);
-	assert_true(is_tracked());
+	await_tracking(true);
 }
 
-/* Where the kernel has no such routes, NAT does it. */
+/* Somebody else's NAT takes the questions to the engine's resolver away: then they are brought here by our
+ * own. */
+static void test_fallback(void **state)
+{
+	(void)state;
+	NEEDS_ROOT();
+	tear_down(NULL);
+	run("nft -f - <<END\n"
+	    "table ip foreign { chain output { type nat hook output priority -105; ip daddr " ENGINE
+	    " udp dport 53 dnat to " ENGINE ":45129; }; }\n"
+	    "END\n");
+	start_agent(begin_alone);
+	ask(ENGINE, NULL);
+	ask(NEIGHBOUR, OWN); /* there is no way to others: NAT comes behind routing */
+	ask("::1", NULL);
+	await_tracking(true);
+	run("nft delete table ip foreign");
+}
+
+static const char *begin_forward_too(void)
+{
+	socklen_t length;
+	struct sockaddr_storage engine = place(ENGINE, 53, &length);
+	const char *message = begin_alone();
+	return message ? message : names_forward(&engine);
+}
+
+static const char *begin_alone_too(void)
+{
+	socklen_t length;
+	struct sockaddr_storage engine = place(ENGINE, 53, &length);
+	const char *message = begin_by_nat();
+	if (!message)
+		message = names_forward(&engine);
+	return message ? message : names_alone();
+}
+
+/* Who is alone asks nobody: a question that is sent on would come back here, and be sent on. */
+static void test_not_both(void **state)
+{
+	(void)state;
+	NEEDS_ROOT();
+	static const char *(*const begins[])(void) = { begin_forward_too, begin_alone_too };
+	for (size_t i = 0; i < sizeof(begins) / sizeof(*begins); i++) {
+		tear_down(NULL);
+		run(engine_rules);
+		assert_int_equal(pipe(port_pipe), 0);
+		agent_start(begins[i]);
+		agent_expect("failed", i == 0 ? "nobody else is asked" : "another resolver is asked already");
+		close(port_pipe[0]);
+		close(port_pipe[1]);
+	}
+}
+
+/* Nothing is left of it. */
 static void test_undone(void **state)
 {
 	(void)state;
@@ -333,10 +429,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_any_server, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_any_socket, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_own_address, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_tcp, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_port_is_free, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_strangers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_nothing_is_tracked, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_fallback, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_not_both, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_undone, set_up, tear_down),
 	};
 	return cmocka_run_group_tests_name("divert", tests, start_namespaces, NULL);

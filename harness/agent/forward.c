@@ -104,6 +104,8 @@ bool forward_question(
 const char *names_forward(const struct sockaddr_storage *server)
 {
 	uint32_t mark = AGENT_MARK;
+	if (names_are_alone())
+		return "nobody else is asked for names (`alone`)";
 	int fd = socket(server->ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return "no socket for that address";

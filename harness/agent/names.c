@@ -39,6 +39,7 @@ static struct {
 	struct timeout late_due;
 	uint16_t port; /* of our sockets, UDP and TCP */
 	bool has_ipv6;
+	bool are_alone; /* nobody else is asked */
 } names;
 
 /* ---- questions without an answer ---- */
@@ -399,14 +400,22 @@ static bool all_are_heard(void)
 
 const char *names_alone(void)
 {
+	if (forward_is_on())
+		return "another resolver is asked already (`forward`)";
+	names.are_alone = true;
+	if (divert_names(names.port, names.has_ipv6) < 0)
+		return NULL; /* by NAT, as before */
 	const char *message = redirect_names(0);
 	if (message)
 		return message;
-	if (divert_names(names.port, names.has_ipv6) == 0) {
-		tap_ignore(DNS_PORT, true);
-		if (all_are_heard())
-			return NULL;
-		divert_names_no_more();
-	}
+	tap_ignore(DNS_PORT, true);
+	if (all_are_heard())
+		return NULL;
+	divert_names_no_more();
 	return redirect_names(names.port);
+}
+
+bool names_are_alone(void)
+{
+	return names.are_alone;
 }

@@ -36,6 +36,7 @@ bool names_udp_hears(const struct sockaddr_storage *server);
 const char *names_tcp_open(uint16_t port, bool has_ipv6);
 void names_tcp_reply(const struct asker *asker, const uint8_t *message, size_t length);
 
+bool names_are_alone(void);
 bool forward_is_on(void);
 /* false when it could not be sent on. */
 bool forward_question(
@@ -45,6 +46,8 @@ bool forward_question(
  * EAFNOSUPPORT or EADDRNOTAVAIL where the namespace does not have the family. */
 int names_socket(int family, int type, uint16_t *port);
 const char *names_learn_own(void);
+/* The first that others can reach; the loopback's where there is none. `family`: AF_…; port 0. */
+struct endpoint names_own_address(int family);
 /* Is it an address of this namespace? Others have no business with its resolver. */
 bool names_is_own(const struct sockaddr_storage *address);
 socklen_t address_length(const struct sockaddr_storage *address);

@@ -11,7 +11,7 @@
 #define OWN_MAX 16
 
 static struct {
-	struct endpoint addresses[OWN_MAX]; /* of the interfaces but the loopback; port 0 */
+	struct endpoint addresses[OWN_MAX]; /* port 0 */
 	int count;
 } own;
 
@@ -35,7 +35,8 @@ const char *names_learn_own(void)
 	return NULL;
 }
 
-/* No packet from outside has such a source: the kernel takes none in that says it came from ourselves. */
+/* The kernel takes no packet in that says it came from ourselves; over IPv6 only none from ::1, so that a
+ * neighbour who forges our address could ask (the networks of worlds have IPv4 alone). */
 bool names_is_own(const struct sockaddr_storage *address)
 {
 	struct endpoint endpoint = endpoint_of_sockaddr(address);
@@ -46,6 +47,28 @@ bool names_is_own(const struct sockaddr_storage *address)
 		if (memcmp(&endpoint, &own.addresses[i], sizeof(endpoint)) == 0)
 			return true;
 	return false;
+}
+
+static bool is_reachable(const struct endpoint *address)
+{
+	static const uint8_t loopback6[16] = { [15] = 1 };
+	bool is_link_local =
+	    address->family == 6 && address->bytes[0] == 0xfe && (address->bytes[1] & 0xc0) == 0x80;
+	return address->family == 4
+		   ? address->bytes[0] != 127
+		   : !is_link_local && memcmp(address->bytes, loopback6, sizeof(loopback6)) != 0;
+}
+
+struct endpoint names_own_address(int family)
+{
+	struct endpoint loopback = { .family = family == AF_INET ? 4 : 6 };
+	for (int i = 0; i < own.count; i++)
+		if (own.addresses[i].family == loopback.family && is_reachable(&own.addresses[i]))
+			return own.addresses[i];
+	if (family == AF_INET)
+		loopback.bytes[0] = 127;
+	loopback.bytes[family == AF_INET ? 3 : 15] = 1;
+	return loopback;
 }
 
 socklen_t address_length(const struct sockaddr_storage *address)

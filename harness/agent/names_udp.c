@@ -141,18 +141,30 @@ void names_udp_reply(const struct asker *asker, const uint8_t *message, size_t l
 	(void)sendmsg(listeners[is_four ? 0 : 1].source.fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* The kernel has put a datagram to this host in its queue before send() returned. */
+/* Does the next datagram come from that socket? The kernel has put one to this host in its queue before
+ * send() returned. */
+static bool is_next_from(int listener, int fd)
+{
+	struct pollfd question = { .fd = listener, .events = POLLIN };
+	struct sockaddr_storage client = { 0 }, own = { 0 };
+	socklen_t client_length = sizeof(client), own_length = sizeof(own);
+	char byte;
+	return poll(&question, 1, TRIAL_MS) == 1 &&
+	       recvfrom(listener, &byte, 1, MSG_PEEK, (struct sockaddr *)&client, &client_length) >= 0 &&
+	       getsockname(fd, (struct sockaddr *)&own, &own_length) == 0 &&
+	       endpoint_of_sockaddr(&client).port == endpoint_of_sockaddr(&own).port;
+}
+
 bool names_udp_hears(const struct sockaddr_storage *server)
 {
 	struct listener *listener = &listeners[server->ss_family == AF_INET ? 0 : 1];
-	struct pollfd question = { .fd = listener->source.fd, .events = POLLIN };
 	int fd = socket(server->ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return false;
 	/* Too short for a question: it is read, and dropped. */
 	bool is_heard =
 	    sendto(fd, "?", 1, MSG_NOSIGNAL, (const struct sockaddr *)server, address_length(server)) == 1 &&
-	    poll(&question, 1, TRIAL_MS) == 1;
+	    is_next_from(listener->source.fd, fd);
 	close(fd);
 	if (is_heard)
 		udp_ready(&listener->source, EPOLLIN);

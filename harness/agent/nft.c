@@ -165,13 +165,18 @@ static void load_value(struct nft *nft, const void *bytes, size_t length)
 	end(nft, immediate);
 }
 
-static void expect(struct nft *nft, const void *bytes, size_t length)
+static void add_comparison(struct nft *nft, uint32_t how, const void *bytes, size_t length)
 {
 	struct expression compare = begin(nft, "cmp");
 	batch_number(nft->batch, NFTA_CMP_SREG, NFT_REG_1);
-	batch_number(nft->batch, NFTA_CMP_OP, NFT_CMP_EQ);
+	batch_number(nft->batch, NFTA_CMP_OP, how);
 	add_value(nft, NFTA_CMP_DATA, bytes, length);
 	end(nft, compare);
+}
+
+static void expect(struct nft *nft, const void *bytes, size_t length)
+{
+	add_comparison(nft, NFT_CMP_EQ, bytes, length);
 }
 
 void nft_arrives_on_loopback(struct nft *nft)
@@ -184,6 +189,12 @@ void nft_leaves_on_loopback(struct nft *nft)
 {
 	load_meta(nft, NFT_META_OIF);
 	expect(nft, &(uint32_t){ LOOPBACK_INDEX }, sizeof(uint32_t));
+}
+
+void nft_leaves_elsewhere(struct nft *nft)
+{
+	load_meta(nft, NFT_META_OIF);
+	add_comparison(nft, NFT_CMP_NEQ, &(uint32_t){ LOOPBACK_INDEX }, sizeof(uint32_t));
 }
 
 void nft_protocol(struct nft *nft, uint8_t protocol)

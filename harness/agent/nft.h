@@ -44,6 +44,7 @@ void nft_rule_end(struct nft *nft);
 
 void nft_arrives_on_loopback(struct nft *nft);
 void nft_leaves_on_loopback(struct nft *nft);
+void nft_leaves_elsewhere(struct nft *nft);           /* not on the loopback */
 void nft_protocol(struct nft *nft, uint8_t protocol); /* IPPROTO_…; before ports and flags */
 void nft_port_from(struct nft *nft, uint16_t port);
 void nft_port_to(struct nft *nft, uint16_t port);

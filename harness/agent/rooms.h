@@ -72,9 +72,9 @@ const char *redirect_names(uint16_t port);
 const char *redirect_names_of(const struct sockaddr_storage *server);
 
 /* ---- divert.c: routes and nftables, by netlink ---- */
-/* As redirect_names(), without NAT and without exception, in place of what the engine has made. 0, or -1 with
- * errno and nothing of ours left: the kernel needs rules of routing with ports, and nf_tables at the
- * ingress of an interface. */
+/* As redirect_names(), without NAT and without exception, in place of what the engine has made; but for
+ * sockets that name an interface, which the seal turns away. 0, or -1 and nothing of ours left: the kernel
+ * needs rules of routing with ports (Linux 5.14), and nf_tables at the ingress of an interface. */
 int divert_names(uint16_t port, bool has_ipv6);
 void divert_names_no_more(void);
 

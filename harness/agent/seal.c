@@ -10,6 +10,7 @@
 
 #define TABLE "falsestart-seal"
 #define CHAIN "output"
+#define DNS_PORT 53
 /* Behind the redirection of names and Docker's own NAT (-100): where a packet really goes is known. */
 #define PRIORITY 0
 
@@ -72,6 +73,24 @@ static void let_reach_groups(struct nft *nft)
 	let_reach_four(nft, 0xe0000000, 0xf0000000);
 }
 
+/* No route brings one here whose socket names an interface: to a neighbour, who may be a resolver of the
+ * host, it must not go either. Where NAT brings them, they have another port by now. */
+static void turn_away_look_ups(struct nft *nft)
+{
+	static const uint8_t protocols[] = { IPPROTO_UDP, IPPROTO_TCP };
+	for (size_t i = 0; i < sizeof(protocols); i++) {
+		nft_rule(nft, CHAIN);
+		nft_protocol(nft, protocols[i]);
+		nft_port_to(nft, DNS_PORT);
+		nft_leaves_elsewhere(nft);
+		if (protocols[i] == IPPROTO_TCP)
+			nft_reject(nft);
+		else
+			nft_reject_unreachable(nft);
+		nft_rule_end(nft);
+	}
+}
+
 static void let_answer(struct nft *nft)
 {
 	nft_rule(nft, CHAIN);
@@ -102,8 +121,8 @@ const char *seal(bool but_answers)
 	batch_begin(&batch);
 	nft_table_anew(&nft);
 	nft_chain_hooked(&nft, CHAIN, "filter", HOOK_OUTPUT, PRIORITY);
-	/* Every packet goes through the rules: most are for a neighbour, and need go no further than the
-	 * first. */
+	turn_away_look_ups(&nft);
+	/* Every packet goes through the rules: most are for a neighbour, and need go no further than this. */
 	let_reach_interfaces(&nft, interfaces, false);
 	let_stay(&nft);
 	let_reach_interfaces(&nft, interfaces, true);

@@ -278,6 +278,25 @@ static void test_names(void **state)
 	assert_int_equal(divert_names(5353, true), 0);
 	assert_int_equal(sendto(client, "?", 1, 0, (struct sockaddr *)&server, length_of(&server)), 1);
 	assert_true(gets_something(agent, DEADLINE_MS));
+	/* No route brings one whose socket names an interface: it does not get to a neighbour instead. */
+	struct sockaddr_storage neighbour = address_of("10.9.0.1", 53);
+	int resolver = bound(outside, "10.9.0.1", 53, SOCK_DGRAM),
+	    tcp_resolver = bound(outside, "10.9.0.1", 53, SOCK_STREAM),
+	    named = bound(inside, "0.0.0.0", 0, SOCK_DGRAM);
+	assert_int_equal(setsockopt(named, SOL_SOCKET, SO_BINDTODEVICE, "in0", 4), 0);
+	assert_int_equal(sendto(named, "?", 1, 0, (struct sockaddr *)&neighbour, length_of(&neighbour)), -1);
+	assert_int_equal(errno, EPERM);
+	enter(inside);
+	int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(setsockopt(tcp, SOL_SOCKET, SO_BINDTODEVICE, "in0", 4), 0);
+	assert_int_equal(connect(tcp, (struct sockaddr *)&neighbour, length_of(&neighbour)), -1);
+	assert_int_equal(errno, ECONNREFUSED);
+	assert_false(gets_something(resolver, 0));
+	assert_false(gets_something(tcp_resolver, 0));
+	close(tcp);
+	close(named);
+	close(tcp_resolver);
+	close(resolver);
 	divert_names_no_more();
 	close(client);
 	close(agent);

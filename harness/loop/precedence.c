@@ -7,6 +7,6 @@ void take_precedence(void)
 {
 	errno = 0;
 	int nice = getpriority(PRIO_PROCESS, 0);
-	if (errno == 0 && nice > PRECEDENCE_NICE)
+	if (errno == 0 && nice == 0)
 		(void)setpriority(PRIO_PROCESS, 0, PRECEDENCE_NICE);
 }

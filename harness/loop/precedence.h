@@ -9,8 +9,9 @@
 
 #define PRECEDENCE_NICE (-10)
 
-/* Where this process may (root, CAP_SYS_NICE, a limit that allows it) and is not ahead already; else nothing
- * changes. */
+/* Where this process may (root, CAP_SYS_NICE, a limit that allows it), and nobody has chosen otherwise (it
+ * has nice 0); else nothing changes. It counts within the control group, or the session, that it is scheduled
+ * in. */
 void take_precedence(void);
 
 #endif

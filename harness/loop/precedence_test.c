@@ -42,8 +42,8 @@ static void test_ahead(void **state)
 	if (!has_the_right())
 		skip();
 	assert_int_equal(nice_after(0, 0), PRECEDENCE_NICE);
-	assert_int_equal(nice_after(5, 0), PRECEDENCE_NICE);
-	assert_int_equal(nice_after(-15, 0), -15); /* ahead already */
+	assert_int_equal(nice_after(5, 0), 5); /* whoever chose one knows why */
+	assert_int_equal(nice_after(-15, 0), -15);
 }
 
 static void test_without_the_right(void **state)
