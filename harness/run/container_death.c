@@ -12,6 +12,8 @@
 
 static void settled(struct container *container, bool died, const struct err *err)
 {
+	if (!died && !err && container->asked == ASKED_EXHAUST)
+		container->exhausted_ns = loop_now_ns(container->world->config.loop);
 	/* What did not die of it dies of something else. */
 	if (!died && (container->asked == ASKED_CRASH || container->asked == ASKED_EXHAUST))
 		container->asked = ASKED_NOTHING;

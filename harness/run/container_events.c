@@ -51,6 +51,7 @@ static void on_start(struct container *container, const json_t *event)
 	container_set_state(container, CONTAINER_RUNNING);
 	container->started = true;
 	container->healthy = container->completed = container->out_of_memory = false;
+	container->exhausted_ns = 0;
 	container->restarts = asked ? 0 : container->restarts + 1;
 	if (world_is_over(container->world))
 		return;
@@ -79,17 +80,28 @@ static bool is_the_crash(const struct container *container, int exit_code)
 	       (strcmp(container->signal, "SIGKILL") == 0 ? exit_code == EXIT_SIGKILL : exit_code != 0);
 }
 
+/* The kernel may kill more than one, the helper among them; then nobody says that the service will die of it,
+ * and the engine tells of its death when the step is over. */
+static const int64_t SECOND_VICTIM_NS = 3 * NS_PER_S;
+
+static bool is_exhausted(const struct container *container)
+{
+	int64_t now_ns = loop_now_ns(container->world->config.loop);
+	return container->asked == ASKED_EXHAUST ||
+	       (container->exhausted_ns && now_ns - container->exhausted_ns < SECOND_VICTIM_NS);
+}
+
 /* The engine tells of a kill for want of memory when it was another process of the container, too. */
 static bool is_for_memory(const struct container *container, int exit_code)
 {
-	return exit_code == EXIT_SIGKILL && (container->out_of_memory || container->asked == ASKED_EXHAUST);
+	return exit_code == EXIT_SIGKILL && (container->out_of_memory || is_exhausted(container));
 }
 
 static const char *name_death(const struct container *container, int exit_code, bool *ret_asked)
 {
 	*ret_asked = true;
 	if (is_for_memory(container, exit_code)) {
-		*ret_asked = container->asked == ASKED_EXHAUST;
+		*ret_asked = is_exhausted(container);
 		return "oom-killed";
 	}
 	switch (container->asked) {

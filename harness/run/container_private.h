@@ -39,9 +39,10 @@ struct container {
 	int64_t asked_ns;
 	int64_t died_ns; /* the last death, as the trace has it */
 	bool died_of_memory;
-	int exit_code;   /* of that; -1: not known */
-	int restarts;    /* by its policy, since a step started it */
-	bool is_let_lie; /* its last death was one after which no policy starts it */
+	int64_t exhausted_ns; /* a step has used up its memory, and it has not died of it so far; 0: no */
+	int exit_code;        /* of that; -1: not known */
+	int restarts;         /* by its policy, since a step started it */
+	bool is_let_lie;      /* its last death was one after which no policy starts it */
 
 	struct err start_failure; /* while its agent is asked whether it lives */
 

@@ -158,11 +158,22 @@ topic "a child is the largest"
 one child "command: [sh, -c, 'mkfifo /tmp/f; redis-server --protected-mode no & read line </tmp/f']" "$ready
   - exhaust: subject
   - { hold: 500ms real, id: after }"
-run 60 run --report "$reports" "$work/child.yaml"
-expect_status 0
-trace=$reports/latest/child.ndjson
-expect [ "$(lives "$trace")" = "started out-of-memory" ]
-expect says 'any(.[]; .k == "step" and .of == "exhaust-subject" and .done)'
+# Now and then the kernel kills a second one all the same, with the room of the first already made (seen on Linux 6.18): then
+# it is the main process, which the step has brought about, too. Not every time.
+tries=5
+until [ "${alone:-}" ] || [ "$tries" -eq 0 ]; do
+	tries=$((tries - 1))
+	run 60 run --report "$reports" "$work/child.yaml"
+	expect_status 0
+	trace=$reports/latest/child.ndjson
+	expect says 'any(.[]; .k == "step" and .of == "exhaust-subject" and .done)'
+	case $(lives "$trace") in
+	'started out-of-memory') alone=yes ;;
+	'started out-of-memory oom-killed:137') ;;
+	*) fail "what befell it: $(lives "$trace")" ;;
+	esac
+done
+expect [ "${alone:-}" ]
 
 topic "with an init"
 one init 'init: true, restart: always' "$ready
