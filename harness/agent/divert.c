@@ -21,8 +21,6 @@
 
 #define TABLE "falsestart-names"
 #define CHAIN "arriving"
-#define DNS_PORT 53
-#define LOOPBACK_INDEX 1u  /* the first interface of every namespace */
 #define ROUTES 53          /* a routing table of our own, and */
 #define RULE_PRIORITY 53u  /* a rule for it before the usual ones, behind that for local addresses */
 #define ENGINE_TABLE "nat" /* iptables has its rules there, which the engine makes for its own resolver */

@@ -10,7 +10,6 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#define DNS_PORT 53
 #define OPEN_TRIES 16
 #define UNANSWERED_MAX 256
 #define LATE_MAX 128

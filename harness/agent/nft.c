@@ -5,10 +5,9 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#define INGRESS 0         /* NF_NETDEV_INGRESS */
-#define LOOPBACK_INDEX 1u /* the first interface of every namespace */
-#define KEY_BYTES 8       /* source port, destination port, sequence number: how a TCP header begins */
-#define KEY_TYPE 4        /* "integer", for whoever lists the set with nft(8) */
+#define INGRESS 0   /* NF_NETDEV_INGRESS */
+#define KEY_BYTES 8 /* source port, destination port, sequence number: how a TCP header begins */
+#define KEY_TYPE 4  /* "integer", for whoever lists the set with nft(8) */
 #define FLAG_FIN 0x01
 #define FLAG_SYN 0x02
 #define FLAG_RST 0x04

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 /* The numbers of linux/netfilter.h, which cannot be read beside the C library's headers. */
+#define LOOPBACK_INDEX 1u /* the first interface of every namespace */
 enum nft_family { FAMILY_INET = 1, FAMILY_IP = 2, FAMILY_NETDEV = 5 };
 enum nft_hook { HOOK_PREROUTING = 0, HOOK_INPUT = 1, HOOK_OUTPUT = 3 };
 enum nft_verdict { VERDICT_DROP = 0, VERDICT_ACCEPT = 1, VERDICT_JUMP = -3, VERDICT_GOTO = -4 };

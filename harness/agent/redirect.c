@@ -9,7 +9,6 @@
 /* Before Docker's own destination NAT (-100), which would take 127.0.0.11 away; behind connection tracking
  * (-200), without which there is no NAT. */
 #define PRIORITY (-110)
-#define DNS_PORT 53
 
 static uint16_t redirected_to; /* 0: not at all */
 

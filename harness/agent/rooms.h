@@ -11,6 +11,7 @@
 
 /* ---- names.c: the resolver ---- */
 #define NAME_BYTES_MAX 254
+#define DNS_PORT 53
 enum resolution {
 	RESOLVE_ANSWER,
 	RESOLVE_NXDOMAIN,
@@ -19,8 +20,9 @@ enum resolution {
 	RESOLVE_LATE,
 	RESOLVE_STALE
 };
-const char *names_open(
-    uint16_t *ret_port); /* sockets on loopback, UDP and TCP; which port the redirect goes to */
+/* Sockets, UDP and TCP, that answer who asks from in here, whatever address was asked; which port the
+ * redirect goes to. */
+const char *names_open(uint16_t *ret_port);
 /* Nobody else is ever asked, now or later: the look-ups come here without NAT (divert.c), where the kernel
  * can do that. What the engine had made for its own resolver is removed for good. */
 const char *names_alone(void);

@@ -10,7 +10,6 @@
 
 #define TABLE "falsestart-seal"
 #define CHAIN "output"
-#define DNS_PORT 53
 /* Behind the redirection of names and Docker's own NAT (-100): where a packet really goes is known. */
 #define PRIORITY 0
 
