@@ -1,7 +1,6 @@
 #include "run/runner.h"
 
 #include "base/duration.h"
-#include "loop/precedence.h"
 #include "run/agent_loading.h"
 #include "run/container_config.h"
 #include "run/images.h"
@@ -349,7 +348,6 @@ struct runner *runner_start(const struct runner_config *config, struct err *err)
 		if (watches_check(config->plans[i], config->engine, err) < 0)
 			return NULL;
 	struct runner *runner = xcalloc(1, sizeof(*runner));
-	take_precedence();
 	runner->config = *config;
 	runner->slots = xcalloc(config->plan_count, sizeof(*runner->slots));
 	for (size_t i = 0; i < config->plan_count; i++)
