@@ -243,11 +243,30 @@ static const struct change *find_beginning(const struct tally *tally, const stru
 	return NULL;
 }
 
+/* From `from_ns` on one that is yet to be told may have come: an end, which only makes more certain what is
+ * known, or a loss. Of those `lost` are told; each of the others counts from its own first moment on. */
+static void see_unsure(struct tally *tally, const struct timeline *timeline, const struct held *held,
+    size_t lost, bool is_begun, int64_t from_ns, int64_t to_ns, size_t event)
+{
+	size_t may_be_lost = lost;
+	for (int64_t next_ns; from_ns < to_ns; from_ns = next_ns) {
+		while (may_be_lost < timeline->loss_count && timeline->losses[may_be_lost] <= from_ns)
+			may_be_lost++;
+		next_ns = to_ns;
+		if (may_be_lost < timeline->loss_count && timeline->losses[may_be_lost] < to_ns)
+			next_ns = timeline->losses[may_be_lost];
+		struct interval count = { at_least_none(held->worked - (int)(may_be_lost - lost) + is_begun),
+			held->most };
+		count.high = count.high < count.low ? count.low : count.high;
+		see(tally, count, (struct interval){ from_ns, next_ns }, true, event);
+	}
+}
+
 static void count_all(struct tally *tally, const struct timeline *timeline)
 {
 	struct held held = { 0 };
 	const struct change *beginning = find_beginning(tally, timeline);
-	size_t event = NO_EVENT, lost = 0, may_be_lost = 0;
+	size_t event = NO_EVENT, lost = 0;
 	int64_t from_ns = 0;
 	for (size_t i = 0; i <= timeline->count; i++) {
 		const struct change *change = i < timeline->count ? &timeline->changes[i] : NULL;
@@ -258,16 +277,8 @@ static void count_all(struct tally *tally, const struct timeline *timeline)
 			see(tally, count, (struct interval){ from_ns, quiet_ns }, true, event);
 		else
 			quiet_ns = from_ns;
-		/* From here on one that is yet to come may have been: a loss, or an end, which only makes
-		 * more certain what is known. */
-		while (may_be_lost < timeline->loss_count && timeline->losses[may_be_lost] < to_ns)
-			may_be_lost++;
-		count.low = at_least_none(
-		    held.worked - (int)(may_be_lost > lost ? may_be_lost - lost : 0) +
-		    (beginning && change && change <= beginning && beginning->when.low < to_ns));
-		count.high = count.high < count.low ? count.low : count.high;
-		if (to_ns > quiet_ns)
-			see(tally, count, (struct interval){ quiet_ns, to_ns }, true, event);
+		bool is_begun = beginning && change && change <= beginning && beginning->when.low < to_ns;
+		see_unsure(tally, timeline, &held, lost, is_begun, quiet_ns, to_ns, event);
 		if (!change)
 			return;
 		switch (change->kind) {
