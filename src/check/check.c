@@ -177,6 +177,9 @@ static void note_starved(const struct index *index, struct draft *draft)
 static void finish(struct draft *draft, double speed, struct finding *finding)
 {
 	evidence_sort(&draft->evidence);
+	if (draft->left_open.length)
+		buf_addf(&draft->reason, "; left open: %s", buf_string(&draft->left_open));
+	buf_release(&draft->left_open);
 	finding->expectation = draft->expectation;
 	finding->verdict = draft->verdict;
 	finding->claim = claim_compare(draft, speed, &finding->claim_measured);

@@ -3,29 +3,36 @@
 #include <stdarg.h>
 #include <string.h>
 
-static void add_reason(struct draft *draft, const char *format, va_list arguments)
+static void add_reason(struct buf *reasons, const char *format, va_list arguments)
 {
-	if (draft->reason.length)
-		buf_add_string(&draft->reason, "; ");
-	buf_vaddf(&draft->reason, format, arguments);
+	if (reasons->length)
+		buf_add_string(reasons, "; ");
+	buf_vaddf(reasons, format, arguments);
 }
 
+/* What was open so far is not what the subject is blamed for. */
 void draft_fail(struct draft *draft, const char *format, ...)
 {
+	if (draft->verdict == VERDICT_INCONCLUSIVE) {
+		buf_addf(&draft->left_open, "%s%s", draft->left_open.length ? "; " : "",
+		    buf_string(&draft->reason));
+		buf_release(&draft->reason);
+	}
 	va_list arguments;
 	va_start(arguments, format);
-	add_reason(draft, format, arguments);
+	add_reason(&draft->reason, format, arguments);
 	va_end(arguments);
 	draft->verdict = VERDICT_FAIL;
 }
 
 void draft_inconclusive(struct draft *draft, const char *format, ...)
 {
+	bool failed = draft->verdict == VERDICT_FAIL;
 	va_list arguments;
 	va_start(arguments, format);
-	add_reason(draft, format, arguments);
+	add_reason(failed ? &draft->left_open : &draft->reason, format, arguments);
 	va_end(arguments);
-	if (draft->verdict == VERDICT_PASS)
+	if (!failed)
 		draft->verdict = VERDICT_INCONCLUSIVE;
 }
 

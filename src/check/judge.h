@@ -14,6 +14,7 @@ struct draft {
 	const struct expectation *expectation;
 	enum verdict verdict;
 	struct buf expected, actual, reason;
+	struct buf left_open; /* beside a fail: what is not held against the subject */
 	bool has_slack;
 	int64_t slack;
 	struct evidence evidence;
