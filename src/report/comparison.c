@@ -20,7 +20,7 @@ struct row {
 	struct compared compared;
 	int kind;
 	bool can_tell;  /* there is an outcome of these very values that chance would hardly make */
-	double least_p; /* by the numbers of values alone */
+	double least_p; /* of so many values, with these ties or without any */
 };
 
 struct rows {
@@ -65,6 +65,7 @@ static double median_of(const double *values, size_t count)
 static void add_figure(
     struct rows *rows, const char *scenario, const struct recorded_figure *a, const struct recorded_figure *b)
 {
+	struct mann_whitney test = mann_whitney(&rows->chances, a->values, a->count, b->values, b->count);
 	struct row *row = array_push(rows->items, rows->count);
 	*row = (struct row){
 		.compared = { .scenario = scenario,
@@ -74,11 +75,11 @@ static void add_figure(
 		    .new_count = b->count,
 		    .old_middle = median_of(a->values, a->count),
 		    .new_middle = median_of(b->values, b->count),
-		    .p = mann_whitney(&rows->chances, a->values, a->count, b->values, b->count).p,
+		    .p = test.p,
 		    .shift = hodges_lehmann(&rows->chances, a->values, a->count, b->values, b->count) },
 		.kind = a->kind,
-		.can_tell = mann_whitney_least_p(a->values, a->count, b->values, b->count) < 1,
-		.least_p = mann_whitney_least_p_of(a->count, b->count),
+		.can_tell = test.least_p < 1,
+		.least_p = fmin(test.least_p, mann_whitney_least_p_of(a->count, b->count)),
 	};
 }
 

@@ -24,15 +24,23 @@ static void begin(struct made *made, double speed)
 	buf_addf(&made->json, "{\"falsestart_report\":1,\"speed\":%g,\"results\":[", speed);
 }
 
+/* With `findings`, a list of objects. */
+static void add_world(struct made *made, const char *scenario, const char *outcome, const char *findings)
+{
+	buf_addf(&made->json, "%s{\"scenario\":\"%s\",\"outcome\":\"%s\",\"speed\":1,\"findings\":[%s]}",
+	    made->results++ ? "," : "", scenario, outcome, findings);
+}
+
+/* One figure, named after its kind: a time is known to 5 ns, a count is what it is. */
 static void add(struct made *made, const char *scenario, const char *outcome, const char *kind,
     const char *unit, int64_t figure)
 {
-	buf_addf(&made->json,
-	    "%s{\"scenario\":\"%s\",\"outcome\":\"%s\",\"speed\":1,\"findings\":[{\"id\":\"%s\",\"kind\":\"%"
-	    "s\","
-	    "\"unit\":\"%s\",\"measured\":{\"low\":%lld,\"high\":%lld}}]}",
-	    made->results++ ? "," : "", scenario, outcome, kind, kind, unit, (long long)figure - 5,
-	    (long long)figure + 5);
+	struct buf finding CLEANUP(buf_release) = { 0 };
+	int64_t around = strcmp(unit, "ns") == 0 ? 5 : 0;
+	buf_addf(&finding,
+	    "{\"id\":\"%s\",\"kind\":\"%s\",\"unit\":\"%s\",\"measured\":{\"low\":%lld,\"high\":%lld}}", kind,
+	    kind, unit, (long long)(figure - around), (long long)(figure + around));
+	add_world(made, scenario, outcome, buf_string(&finding));
 }
 
 static struct recorded *end(struct made *made)
@@ -139,6 +147,20 @@ static void test_too_few(void **state)
 	comparison_free(comparison);
 	recorded_free(a);
 	recorded_free(b);
+}
+
+/* What is the same in most runs says little, however many of them there are on one side. */
+static void test_ties(void **state)
+{
+	(void)state;
+	check_change(figures("connections", "count", 4, 0, 1), figures("connections", "count", 5, 0, 30),
+	    "connections", CHANGE_UNKNOWN, "", 4);
+	check_change(figures("connections", "count", 4, 0, 3), figures("connections", "count", 5, 0, 3),
+	    "connections", CHANGE_UNKNOWN, "", 4);
+	check_change(figures("connections", "count", 4, 0, 5), figures("connections", "count", 5, 0, 5),
+	    "connections", CHANGE_WORSE, "more", 1);
+	check_change(figures("connections", "count", 4, 0, 2), figures("connections", "count", 5, 0, 30),
+	    "connections", CHANGE_WORSE, "more", 1);
 }
 
 static void test_rates(void **state)
@@ -291,6 +313,49 @@ static void test_false_alarms(void **state)
 	assert_in_range(alarms, 1, 30); /* 15 are expected; 30 would be 4 standard deviations more */
 }
 
+/* As seldom where few runs stand against many, and most that was counted was the same: how often a process
+ * was restarted, how many connections there were. */
+static void test_false_alarms_of_counts(void **state)
+{
+	(void)state;
+	enum { TRIALS = 600, SCENARIOS = 6, OLD_RUNS_MAX = 8, NEW_RUNS = 30 };
+	struct random_stream stream = random_stream(5, (const char *const[]){ "counts", NULL });
+	const struct comparison_limits loose = { .alpha = 0.05, .threshold = 0 };
+	size_t alarms = 0, found = 0;
+	for (size_t trial = 0; trial < TRIALS; trial++) {
+		struct made old_made = { 0 }, new_made = { 0 };
+		begin(&old_made, 1);
+		begin(&new_made, 1);
+		int64_t old_runs_each = 1 + random_up_to(&stream, OLD_RUNS_MAX - 1);
+		for (int scenario = 0; scenario < SCENARIOS; scenario++) {
+			char name[16];
+			snprintf(name, sizeof(name), "s%d", scenario);
+			for (int i = 0; i < old_runs_each + NEW_RUNS; i++)
+				add(i < old_runs_each ? &old_made : &new_made, name, "pass", "connections",
+				    "count", random_up_to(&stream, 9) < 8 ? 5 : 4 + random_up_to(&stream, 2));
+		}
+		for (int i = 0; i < 10; i++) {
+			add(&old_made, "more", "pass", "connections", "count", i == 0 ? 5 : 4);
+			add(&new_made, "more", "pass", "connections", "count", i == 0 ? 4 : 5);
+		}
+		struct recorded *old_runs = end(&old_made), *new_runs = end(&new_made);
+		struct comparison *comparison = compare(old_runs, new_runs, &loose, NULL);
+		bool alarm = false;
+		for (size_t i = 0; i < comparison->count; i++) {
+			bool is_changed = comparison->rows[i].change < CHANGE_NONE;
+			bool is_more = strcmp(comparison->rows[i].scenario, "more") == 0;
+			found += is_changed && is_more;
+			alarm = alarm || (is_changed && !is_more);
+		}
+		alarms += alarm;
+		comparison_free(comparison);
+		recorded_free(old_runs);
+		recorded_free(new_runs);
+	}
+	assert_int_equal(found, TRIALS);
+	assert_in_range(alarms, 1, TRIALS / 20);
+}
+
 /* A report of another machine may name as many as fit into it; looking at all for each would take minutes. */
 static void test_very_many_scenarios(void **state)
 {
@@ -323,11 +388,13 @@ int main(void)
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_no_change),
 		cmocka_unit_test(test_too_few),
+		cmocka_unit_test(test_ties),
 		cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_worst_first),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_cannot_be_compared),
 		cmocka_unit_test(test_false_alarms),
+		cmocka_unit_test(test_false_alarms_of_counts),
 		cmocka_unit_test(test_very_many_scenarios),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
