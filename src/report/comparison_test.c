@@ -163,6 +163,43 @@ static void test_ties(void **state)
 	    "connections", CHANGE_WORSE, "more", 1);
 }
 
+static struct recorded *intervals(
+    const char *kind, const char *unit, const char *outcome, const char *measured, size_t count)
+{
+	struct made made = { 0 };
+	begin(&made, 1);
+	for (size_t i = 0; i < count; i++) {
+		struct buf finding CLEANUP(buf_release) = { 0 };
+		buf_addf(&finding, "{\"id\":\"%s\",\"kind\":\"%s\",\"unit\":\"%s\",\"measured\":%s}", kind,
+		    kind, unit, measured);
+		add_world(&made, "a-race", outcome, buf_string(&finding));
+	}
+	return end(&made);
+}
+
+/* Of a count only what is certain counts; of a time and a size the middle does. */
+static void test_intervals(void **state)
+{
+	(void)state;
+	static const char *const wide = "{\"low\":100,\"high\":300}", *const none = "{\"low\":0,\"high\":0}",
+				 *const perhaps = "{\"low\":0,\"high\":1}",
+				 *const one = "{\"low\":1,\"high\":2}";
+	check_change(figures("reach", "ns", 100, 0, 20), intervals("reach", "ns", "pass", wide, 20), "reach",
+	    CHANGE_WORSE, "slower", 1);
+	check_change(intervals("memory", "bytes", "pass", "{\"low\":100,\"high\":100}", 20),
+	    intervals("memory", "bytes", "pass", wide, 20), "memory", CHANGE_WORSE, "more", 1);
+	check_change(intervals("never", "count", "pass", none, 20),
+	    intervals("never", "count", "pass", perhaps, 20), "never", CHANGE_NONE, "", 0);
+	check_change(intervals("never", "count", "pass", none, 20),
+	    intervals("never", "count", "pass", one, 20), "never", CHANGE_WORSE, "more", 1);
+	struct recorded *runs = intervals("never", "count", "pass", one, 1);
+	assert_true(runs->scenarios[0].figures[0].values[0] == 1);
+	recorded_free(runs);
+	runs = intervals("reach", "ns", "pass", wide, 1);
+	assert_true(runs->scenarios[0].figures[0].values[0] == 200);
+	recorded_free(runs);
+}
+
 static void test_rates(void **state)
 {
 	(void)state;
@@ -389,6 +426,7 @@ int main(void)
 		cmocka_unit_test(test_no_change),
 		cmocka_unit_test(test_too_few),
 		cmocka_unit_test(test_ties),
+		cmocka_unit_test(test_intervals),
 		cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_worst_first),
 		cmocka_unit_test(test_refused),

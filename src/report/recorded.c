@@ -77,6 +77,12 @@ static struct recorded_figure *figure_named(
 	return figure;
 }
 
+/* A violation that may have been one and could not be judged is none; of a time or a size no end is surer. */
+static double value_of(int unit, json_int_t low, json_int_t high)
+{
+	return unit == UNIT_COUNT ? (double)low : (double)low / 2 + (double)high / 2;
+}
+
 static int read_finding(struct reader *reader, struct recorded_scenario *scenario, const json_t *finding)
 {
 	const char *id = json_string_value(json_object_get(finding, "id"));
@@ -99,7 +105,7 @@ static int read_finding(struct reader *reader, struct recorded_scenario *scenari
 	if (!figure)
 		return refuse(reader, "its scenario has more figures than a report can have");
 	*array_push(figure->values, figure->count) =
-	    (double)json_integer_value(low) / 2 + (double)json_integer_value(high) / 2;
+	    value_of(unit, json_integer_value(low), json_integer_value(high));
 	return 0;
 }
 
