@@ -215,6 +215,31 @@ static void test_rates(void **state)
 	recorded_free(runs);
 }
 
+/* However often a world is tried again, it is one. */
+static void test_retries(void **state)
+{
+	(void)state;
+	struct made old_made = { 0 }, new_made = { 0 };
+	begin(&old_made, 1);
+	begin(&new_made, 1);
+	for (int i = 0; i < 3; i++) {
+		for (int try = 0; try < 4; try++)
+			add(&old_made, "a-race", try < 3 ? "retried" : "pass", "reach", "ns",
+			    1000 + 10 * i + try);
+		add(&new_made, "a-race", "retried", "respond", "ns", 1);
+		for (int try = 0; try < 4; try++)
+			add(&new_made, "a-race", try < 3 ? "retried" : "flaky", "reach", "ns",
+			    2000 + 10 * i + try);
+	}
+	struct recorded *old_runs = end(&old_made), *new_runs = end(&new_made);
+	assert_int_equal(old_runs->scenarios[0].passed, 3);
+	assert_int_equal(new_runs->scenarios[0].failed, 3);
+	assert_int_equal(new_runs->scenarios[0].figure_count, 1);
+	assert_int_equal(new_runs->scenarios[0].figures[0].count, 3);
+	assert_true(new_runs->scenarios[0].figures[0].values[1] == 2013);
+	check_change(old_runs, new_runs, "reach", CHANGE_UNKNOWN, "", 4);
+}
+
 static void test_worst_first(void **state)
 {
 	(void)state;
@@ -428,6 +453,7 @@ int main(void)
 		cmocka_unit_test(test_ties),
 		cmocka_unit_test(test_intervals),
 		cmocka_unit_test(test_rates),
+		cmocka_unit_test(test_retries),
 		cmocka_unit_test(test_worst_first),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_cannot_be_compared),

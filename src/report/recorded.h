@@ -14,8 +14,8 @@ struct recorded_figure {
 	char *id;
 	enum unit unit;
 	int kind;       /* enum expectation_kind, or -1: of a falsestart that knows more */
-	double *values; /* every try's: the middle of the measured interval; of a count its low end, what is
-			   certain */
+	double *values; /* every world's, of its last try: the middle of the measured interval; of a count its
+			   low end, what is certain */
 	size_t count;
 };
 
