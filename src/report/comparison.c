@@ -19,6 +19,7 @@ const char *const change_names[] = {
 struct row {
 	struct compared compared;
 	int kind;
+	bool implied;
 	bool can_tell;  /* there is an outcome of these very values that chance would hardly make */
 	double least_p; /* of so many values, with these ties or without any */
 };
@@ -29,12 +30,13 @@ struct rows {
 	struct rank_chances chances;
 };
 
-/* Longer, larger, more often: is that worse? */
-static bool more_is_worse(int kind)
+/* Longer, larger, more often: is that worse? Not of what is implied: when a phase was met, and by how much a
+ * step was in time, is the scenario's doing. */
+static bool more_is_worse(const struct row *row)
 {
-	if (kind < 0)
+	if (!row->compared.id || row->implied || row->kind < 0)
 		return false;
-	switch ((enum expectation_kind)kind) {
+	switch ((enum expectation_kind)row->kind) {
 	case EXPECT_REACH:
 	case EXPECT_NEVER:
 	case EXPECT_ALWAYS:
@@ -78,6 +80,7 @@ static void add_figure(
 		    .p = test.p,
 		    .shift = hodges_lehmann(&rows->chances, a->values, a->count, b->values, b->count) },
 		.kind = a->kind,
+		.implied = a->implied,
 		.can_tell = test.least_p < 1,
 		.least_p = fmin(test.least_p, mann_whitney_least_p_of(a->count, b->count)),
 	};
@@ -182,7 +185,7 @@ static void conclude(struct row *row, const struct comparison_limits *limits, si
 		compared->change = CHANGE_NONE;
 		return;
 	}
-	bool worse_if_more = compared->id && more_is_worse(row->kind), better_if_more = !compared->id;
+	bool worse_if_more = more_is_worse(row), better_if_more = !compared->id;
 	compared->word = worse_if_more || better_if_more ? word_for(compared, is_more) : "changed";
 	compared->change = worse_if_more    ? is_more ? CHANGE_WORSE : CHANGE_BETTER
 			   : better_if_more ? is_more ? CHANGE_BETTER : CHANGE_WORSE

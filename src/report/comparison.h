@@ -18,7 +18,7 @@
 enum change {
 	CHANGE_WORSE,
 	CHANGE_OTHER, /* it changed, and which way is better nobody knows: the sum of all gaps, a count of
-			 lines */
+			 lines; or it is the scenario's and not the subject's: when a phase was met */
 	CHANGE_BETTER,
 	CHANGE_NONE,    /* none that could be told from chance, or too small to matter */
 	CHANGE_UNKNOWN, /* too few runs: whatever they had shown, chance could have done it */

@@ -111,6 +111,13 @@ static json_t *json_measured(const struct finding *finding)
 	return measured;
 }
 
+/* What nobody wrote down stands behind what was. */
+static bool is_implied(const struct judgement *judgement, const struct finding *finding)
+{
+	size_t written = judgement->finding_count - judgement->implied_count;
+	return (size_t)(finding - judgement->findings) >= written;
+}
+
 static json_t *json_finding(
     const struct redactor *secrets, const struct report_result *result, const struct finding *finding)
 {
@@ -118,6 +125,7 @@ static json_t *json_finding(
 	json_t *object = json_object();
 	json_put(object, "id", json_text(secrets, expectation->id));
 	json_put(object, "kind", json_string(expectation_kind_names[expectation->kind]));
+	json_put(object, "implied", json_boolean(is_implied(result->judgement, finding)));
 	json_put(object, "text", json_text(secrets, expectation->text));
 	json_put(object, "source", json_text(secrets, expectation->source));
 	json_put(object, "line", json_integer(expectation->position.line));

@@ -47,23 +47,23 @@ static struct recorded_scenario *scenario_named(struct recorded *recorded, const
 	return scenario;
 }
 
-static char *figure_key(const char *id, int unit, int kind)
+static char *figure_key(const char *id, int unit, int kind, bool implied)
 {
-	return xasprintf("%d %d %s", unit, kind, id);
+	return xasprintf("%d %d %d %s", unit, kind, implied, id);
 }
 
 const struct recorded_figure *recorded_figure_like(
     const struct recorded_scenario *scenario, const struct recorded_figure *figure)
 {
-	char *key OWNED = figure_key(figure->id, (int)figure->unit, figure->kind);
+	char *key OWNED = figure_key(figure->id, (int)figure->unit, figure->kind, figure->implied);
 	size_t place = lookup_place(&scenario->figure_places, key);
 	return place == LOOKUP_NONE ? NULL : &scenario->figures[place];
 }
 
 static struct recorded_figure *figure_named(
-    struct recorded_scenario *scenario, const char *id, int unit, int kind)
+    struct recorded_scenario *scenario, const char *id, int unit, int kind, bool implied)
 {
-	char *key OWNED = figure_key(id, unit, kind);
+	char *key OWNED = figure_key(id, unit, kind, implied);
 	size_t place = lookup_place(&scenario->figure_places, key);
 	if (place != LOOKUP_NONE)
 		return &scenario->figures[place];
@@ -74,7 +74,17 @@ static struct recorded_figure *figure_named(
 	figure->id = xstrdup(id);
 	figure->unit = (enum unit)unit;
 	figure->kind = kind;
+	figure->implied = implied;
 	return figure;
+}
+
+/* A report of before the key was there says it by the names. */
+static bool is_implied(const json_t *finding, const char *id)
+{
+	const json_t *implied = json_object_get(finding, "implied");
+	return implied ? json_is_true(implied)
+		       : strncmp(id, "met-", strlen("met-")) == 0 ||
+			     strncmp(id, "in-time-", strlen("in-time-")) == 0;
 }
 
 /* A violation that may have been one and could not be judged is none; of a time or a size no end is surer. */
@@ -101,7 +111,7 @@ static int read_finding(struct reader *reader, struct recorded_scenario *scenari
 		return refuse(reader, "a finding's `unit` or `measured` is not what it should be");
 	if (json_integer_value(high) == INT64_MAX)
 		return 0; /* it may have been anything */
-	struct recorded_figure *figure = figure_named(scenario, id, unit, kind);
+	struct recorded_figure *figure = figure_named(scenario, id, unit, kind, is_implied(finding, id));
 	if (!figure)
 		return refuse(reader, "its scenario has more figures than a report can have");
 	*array_push(figure->values, figure->count) =

@@ -14,6 +14,7 @@ struct recorded_figure {
 	char *id;
 	enum unit unit;
 	int kind;       /* enum expectation_kind, or -1: of a falsestart that knows more */
+	bool implied;   /* nobody wrote the expectation: the figure is the scenario's, not the subject's */
 	double *values; /* every world's, of its last try: the middle of the measured interval; of a count its
 			   low end, what is certain */
 	size_t count;
@@ -24,7 +25,7 @@ struct recorded_scenario {
 	size_t passed, failed; /* worlds: flaky is failed; what was inconclusive is neither */
 	struct recorded_figure *figures;
 	size_t figure_count;
-	struct lookup figure_places; /* by id, unit and kind */
+	struct lookup figure_places; /* by id, unit, kind and whether it is implied */
 };
 
 struct recorded {
@@ -41,7 +42,7 @@ void recorded_free(struct recorded *recorded);
 
 /* NULL: there is none of that name. */
 const struct recorded_scenario *recorded_find(const struct recorded *recorded, const char *name);
-/* The same figure of another report: one with that id, unit and kind; NULL: there is none. */
+/* The same figure of another report: one with that id, unit and kind, as implied; NULL: there is none. */
 const struct recorded_figure *recorded_figure_like(
     const struct recorded_scenario *scenario, const struct recorded_figure *figure);
 

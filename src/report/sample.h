@@ -186,6 +186,9 @@ static inline void sample_judgement(const char *path, struct sample_world *world
 		.lateness_ns = sample_integer(judgement, "lateness_ns"),
 		.finding_count = json_array_size(findings),
 	};
+	for (size_t i = 0; i < world->judgement.finding_count; i++)
+		world->judgement.implied_count +=
+		    json_is_true(json_object_get(json_array_get(findings, i), "implied"));
 	sample_late_steps(world, json_object_get(judgement, "late_steps"));
 	world->judgement.findings = xcalloc(world->judgement.finding_count + 1, sizeof(struct finding));
 	world->plan.expectation_count = world->judgement.finding_count;

@@ -40,6 +40,20 @@ run 20 compare "$work/slower.json" "$work/old"
 expect_status 0
 expect_text "$out" 'faster'
 
+topic "what nobody wrote is the scenario's"
+recorded=$sources/fixtures/traces/wire-right
+run 60 check --json "$work/implied.json" "$recorded/scenario.yaml" "$recorded/trace.ndjson"
+expect_status 0
+expect [ "$(jq -r '[.results[0].findings[] | select(.implied) | .id] | join(" ")' "$work/implied.json")" = met-redis-refused ]
+expect [ "$(jq '.results[0].findings | map(select(.implied == false)) | length' "$work/implied.json")" -gt 1 ]
+jq '.results = [range(12) as $i | .results[]]' "$work/implied.json" >"$work/met.json"
+jq '.results[].findings |= map(if .implied then .measured |= map_values(. + 1000000000) else . end)' "$work/met.json" \
+	>"$work/met-later.json"
+run 20 compare --json "$work/figures.json" "$work/met.json" "$work/met-later.json"
+expect_status 0
+expect_text "$out" '0 worse, 0 better, 1 changed'
+expect [ "$(jq -r '.figures[0] | .id, .change' "$work/figures.json" | paste -sd ' ' -)" = 'met-redis-refused other' ]
+
 topic "too few"
 run 20 compare "$work/few.json" "$work/few.json"
 expect_status 4
