@@ -38,7 +38,8 @@ static void print_help(void)
 	     "  -v, --verbose       show what did not change, too\n"
 	     "\n"
 	     "Exit status: 0 nothing got worse, 1 something did, 2 usage or no such reports,\n"
-	     "4 there were too few runs to tell anything.");
+	     "4 there were too few runs to tell anything, or a scenario of both was not judged\n"
+	     "once in one of them.");
 }
 
 static int parse_share(

@@ -134,6 +134,22 @@ static void find_missing(struct only *only, const struct recorded *one, const st
 	}
 }
 
+static bool was_judged(const struct recorded_scenario *scenario)
+{
+	return scenario->passed + scenario->failed > 0;
+}
+
+static void find_unjudged(struct only *unjudged, const struct recorded *one, const struct recorded *other)
+{
+	for (size_t i = 0; i < one->scenario_count; i++) {
+		const struct recorded_scenario *scenario = &one->scenarios[i];
+		const struct recorded_scenario *same = recorded_find(other, scenario->name);
+		if (same && was_judged(same) && !was_judged(scenario))
+			*array_push(unjudged->items, unjudged->count) =
+			    (struct missing){ .scenario = scenario->name };
+	}
+}
+
 /* ---- what it means ---- */
 
 /* The tests that could have come out either way; the others (no violation, on both sides, in every run)
@@ -231,9 +247,14 @@ static void fill(struct comparison *comparison, struct rows *rows, const struct 
 		comparison->rows[i] = rows->items[i].compared;
 		known += comparison->rows[i].change != CHANGE_UNKNOWN;
 	}
-	if (known == 0)
+	if (rows->count > 0 && known == 0)
 		comparison->runs_needed = runs_that_would_do(family, limits->alpha);
 	qsort(comparison->rows, comparison->count, sizeof(*comparison->rows), worst_first);
+}
+
+bool comparison_is_unjudged(const struct comparison *comparison)
+{
+	return comparison->unjudged_old.count + comparison->unjudged_new.count > 0;
 }
 
 struct comparison *compare(const struct recorded *old_runs, const struct recorded *new_runs,
@@ -258,7 +279,9 @@ struct comparison *compare(const struct recorded *old_runs, const struct recorde
 	rank_chances_release(&rows.chances);
 	find_missing(&comparison->only_old, old_runs, new_runs);
 	find_missing(&comparison->only_new, new_runs, old_runs);
-	if (rows.count > 0) {
+	find_unjudged(&comparison->unjudged_old, old_runs, new_runs);
+	find_unjudged(&comparison->unjudged_new, new_runs, old_runs);
+	if (rows.count > 0 || comparison_is_unjudged(comparison)) {
 		fill(comparison, &rows, limits);
 		free(rows.items);
 		return comparison;
@@ -276,6 +299,8 @@ void comparison_free(struct comparison *comparison)
 	free(comparison->rows);
 	free(comparison->only_old.items);
 	free(comparison->only_new.items);
+	free(comparison->unjudged_old.items);
+	free(comparison->unjudged_new.items);
 	free(comparison);
 }
 
@@ -283,5 +308,5 @@ int comparison_exit_status(const struct comparison *comparison)
 {
 	if (comparison->count && comparison->rows[0].change == CHANGE_WORSE)
 		return 1;
-	return comparison->runs_needed ? 4 : 0;
+	return comparison->runs_needed || comparison_is_unjudged(comparison) ? 4 : 0;
 }

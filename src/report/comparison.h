@@ -53,6 +53,9 @@ struct comparison {
 	size_t count;
 	size_t runs_needed;             /* a side, to tell anything at all; 0: there were enough */
 	struct only only_old, only_new; /* what the other does not have */
+	/* Scenarios that both have, and of which no world of this one passed or failed, while some of the
+	 * other did: nobody can say that they pass as before. */
+	struct only unjudged_old, unjudged_new;
 };
 
 struct comparison_limits {
@@ -65,7 +68,10 @@ struct comparison *compare(const struct recorded *old_runs, const struct recorde
     const struct comparison_limits *limits, struct err *err) MUST_CHECK;
 void comparison_free(struct comparison *comparison);
 
-/* 1: something got worse; 4: there were too few runs to tell anything; 0. */
+/* There is a scenario that one of the two did not judge once. */
+bool comparison_is_unjudged(const struct comparison *comparison);
+/* 1: something got worse; 4: there were too few runs to tell anything, or a scenario was not judged once; 0.
+ */
 int comparison_exit_status(const struct comparison *comparison);
 /* A table and a last line that says what it comes to. */
 void comparison_text(const struct comparison *comparison, const struct comparison_limits *limits,

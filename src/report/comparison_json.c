@@ -15,6 +15,14 @@ static json_t *json_only(const struct only *only)
 	return array;
 }
 
+static json_t *json_scenarios(const struct only *only)
+{
+	json_t *array = json_array();
+	for (size_t i = 0; i < only->count; i++)
+		json_push(array, json_text(NULL, only->items[i].scenario));
+	return array;
+}
+
 static json_t *json_shift(const struct compared *row)
 {
 	if (!row->id)
@@ -63,6 +71,8 @@ void comparison_json(
 	json_put(object, "figures", rows);
 	json_put(object, "only_old", json_only(&comparison->only_old));
 	json_put(object, "only_new", json_only(&comparison->only_new));
+	json_put(object, "unjudged_old", json_scenarios(&comparison->unjudged_old));
+	json_put(object, "unjudged_new", json_scenarios(&comparison->unjudged_new));
 	int result = json_dump_callback(object, add_to_buf, out, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
 	json_decref(object);
 	if (result != 0)

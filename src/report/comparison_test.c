@@ -275,6 +275,61 @@ static void test_retries(void **state)
 	check_change(old_runs, new_runs, "reach", CHANGE_UNKNOWN, "", 4);
 }
 
+/* A scenario that passed, and that nobody can judge any more, is not what it was. */
+static void check_unjudged(
+    const char *kind, const char *unit, const char *measured, int64_t slower, int status)
+{
+	struct made old_made = { 0 }, new_made = { 0 };
+	struct buf finding CLEANUP(buf_release) = { 0 }, text CLEANUP(buf_release) = { 0 },
+			   json CLEANUP(buf_release) = { 0 };
+	buf_addf(&finding, "{\"id\":\"%s\",\"kind\":\"%s\",\"unit\":\"%s\",\"measured\":%s}", kind, kind,
+	    unit, measured);
+	begin(&old_made, 1);
+	begin(&new_made, 1);
+	for (int i = 0; i < 20; i++) {
+		add_world(&old_made, "lost", "pass", buf_string(&finding));
+		add_world(&new_made, "lost", "inconclusive", buf_string(&finding));
+		add_world(&old_made, "never-judged", "inconclusive", buf_string(&finding));
+		add_world(&new_made, "never-judged", "inconclusive", buf_string(&finding));
+		if (slower < 0)
+			continue;
+		add(&old_made, "other", "pass", "reach", "ns", 1000 + i);
+		add(&new_made, "other", "pass", "reach", "ns", 1000 + i + slower);
+	}
+	struct recorded *old_runs = end(&old_made), *new_runs = end(&new_made);
+	for (int turned = 0; turned < 2; turned++) {
+		struct err err = ERR_INIT;
+		struct comparison *comparison = turned ? compare(new_runs, old_runs, &limits, &err)
+						       : compare(old_runs, new_runs, &limits, &err);
+		assert_non_null(comparison);
+		assert_int_equal(comparison->runs_needed, 0);
+		assert_int_equal(comparison_exit_status(comparison), turned ? 4 : status);
+		comparison_text(comparison, &limits, &(struct report_text_options){ .width = 90 }, &text);
+		comparison_json(comparison, &limits, &json);
+		assert_non_null(
+		    strstr(buf_string(&text), turned ? "  not judged once among the old runs: lost\n"
+						     : "  not judged once among the new runs: lost\n"));
+		assert_non_null(strstr(buf_string(&json),
+		    turned ? "\"unjudged_old\": [\n    \"lost\"\n  ],\n  \"unjudged_new\": []"
+			   : "\"unjudged_old\": [],\n  \"unjudged_new\": [\n    \"lost\"\n  ]"));
+		buf_clear(&text);
+		buf_clear(&json);
+		comparison_free(comparison);
+	}
+	recorded_free(old_runs);
+	recorded_free(new_runs);
+}
+
+static void test_unjudged(void **state)
+{
+	(void)state;
+	check_unjudged("reach", "ns", "{\"low\":100,\"high\":100}", -1, 4);
+	check_unjudged("never", "count", "null", -1, 4);
+	check_unjudged("never", "count", "{\"low\":0,\"high\":3}", 0, 4);
+	check_unjudged("never", "count", "null", 0, 4);
+	check_unjudged("never", "count", "null", 1000, 1);
+}
+
 static void test_worst_first(void **state)
 {
 	(void)state;
@@ -490,6 +545,7 @@ int main(void)
 		cmocka_unit_test(test_implied),
 		cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_retries),
+		cmocka_unit_test(test_unjudged),
 		cmocka_unit_test(test_worst_first),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_cannot_be_compared),

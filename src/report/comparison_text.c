@@ -94,7 +94,7 @@ static void print_row(struct page *page, const struct compared *row)
 	page_newline(page);
 }
 
-static void print_only(struct page *page, const char *which, const struct only *only)
+static void print_only(struct page *page, const char *what, const struct only *only)
 {
 	struct buf line CLEANUP(buf_release) = { 0 };
 	for (size_t i = 0; i < only->count; i++) {
@@ -105,7 +105,7 @@ static void print_only(struct page *page, const char *which, const struct only *
 	if (only->count == 0)
 		return;
 	page_pad(page, INDENT);
-	page_addf(page, INK_DOUBTFUL, "only in the %s runs: ", which);
+	page_addf(page, INK_DOUBTFUL, "%s: ", what);
 	page_wrap(page, INK_PLAIN, buf_string(&line), line.length, 4);
 	page_newline(page);
 }
@@ -123,7 +123,8 @@ static void print_summary(
 		    comparison->runs_needed, comparison->runs_needed);
 		page_newline(page);
 	}
-	enum ink ink = counts[CHANGE_WORSE] ? INK_BAD : comparison->runs_needed ? INK_DOUBTFUL : INK_GOOD;
+	bool is_doubtful = comparison->runs_needed || comparison_is_unjudged(comparison);
+	enum ink ink = counts[CHANGE_WORSE] ? INK_BAD : is_doubtful ? INK_DOUBTFUL : INK_GOOD;
 	page_addf(page, ink, "%zu worse, %zu better, %zu changed, %zu not", counts[CHANGE_WORSE],
 	    counts[CHANGE_BETTER], counts[CHANGE_OTHER], counts[CHANGE_NONE]);
 	if (counts[CHANGE_UNKNOWN])
@@ -143,7 +144,9 @@ void comparison_text(const struct comparison *comparison, const struct compariso
 	for (size_t i = 0; i < comparison->count; i++)
 		if (options->verbose || comparison->rows[i].change < CHANGE_NONE)
 			print_row(&page, &comparison->rows[i]);
-	print_only(&page, "old", &comparison->only_old);
-	print_only(&page, "new", &comparison->only_new);
+	print_only(&page, "only in the old runs", &comparison->only_old);
+	print_only(&page, "only in the new runs", &comparison->only_new);
+	print_only(&page, "not judged once among the old runs", &comparison->unjudged_old);
+	print_only(&page, "not judged once among the new runs", &comparison->unjudged_new);
 	print_summary(&page, comparison, limits);
 }

@@ -60,6 +60,19 @@ expect_status 4
 expect_text "$out" 'too few runs to tell anything'
 expect_text "$out" '--repeat'
 
+topic "not judged any more"
+jq '.results[].outcome = "inconclusive"' "$work/old/report.json" >"$work/open.json"
+run 20 compare --json "$work/figures.json" "$work/old" "$work/open.json"
+expect_status 4
+expect_text "$out" 'not judged once among the new runs'
+expect [ "$(jq -c '[.exit_status, .unjudged_old, (.unjudged_new | length)]' "$work/figures.json")" = '[4,[],6]' ]
+run 20 compare "$work/open.json" "$work/old"
+expect_status 4
+expect_text "$out" 'not judged once among the old runs'
+run 20 compare "$work/open.json" "$work/open.json"
+expect_status 0
+expect_no_text "$out" 'not judged'
+
 # wrong TEXT ARGUMENTS…
 wrong() {
 	text=$1
