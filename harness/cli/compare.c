@@ -4,10 +4,12 @@
 #include "cli/terminal.h"
 #include "report/comparison.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
-#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,12 +47,16 @@ static void print_help(void)
 static int parse_share(
     const char *option, const char *text, double scale, double least, double most, double *ret)
 {
+	/* strtod() would take blanks, signs, hexadecimals and infinities, too. */
+	const char *plain_end = text + strspn(text, "0123456789.eE+-");
+	bool is_plain = isdigit((unsigned char)*text) || *text == '.';
 	char *end;
 	errno = 0;
 	double number = strtod(text, &end);
+	is_plain = is_plain && end != text && end == plain_end;
 	if (scale != 1 && *end == '%')
 		end++;
-	if (errno || end == text || *end || !isfinite(number) || number < least || number > most)
+	if (errno || !is_plain || *end || number < least || number > most)
 		return usage_error(
 			   "compare", "%s takes a number from %g to %g, not `%s`", option, least, most, text),
 		       -1;

@@ -88,6 +88,16 @@ wrong '--alpha takes a number' --alpha 0 "$work/old" "$work/old"
 wrong '--alpha takes a number' --alpha 5% "$work/old" "$work/old"
 wrong '--threshold takes a number' --threshold -1 "$work/old" "$work/old"
 wrong '--threshold takes a number' --threshold much "$work/old" "$work/old"
+for number in % '' ' 5' '5 ' +5 0x10 0x1p4 inf nan 1e 5%% . 1.2.3 10001; do
+	wrong "not \`$number\`" --threshold "$number" "$work/old" "$work/old"
+done
+for number in ' 0.1' 0x1p-4 +0.1 '' % 0.6; do
+	wrong "not \`$number\`" --alpha "$number" "$work/old" "$work/old"
+done
+for number in 0 50 50% 12.5% .5 1e1; do
+	run 20 compare --threshold "$number" --alpha 1e-3 "$work/old" "$work/old"
+	expect_status 0
+done
 wrong 'cannot read' "$work/old" "$work/nowhere"
 wrong 'cannot read' "$work/old" "$work"
 wrong 'no JSON' "$work/old" "$sources/README.md"
