@@ -394,13 +394,14 @@ static void look_at_after(struct steps *steps)
 	}
 }
 
-/* By the step's id: a step that is added elsewhere changes no other's delay. */
+/* By the step's id: a step that is added elsewhere changes no other's delay. A share of the jitter, which the
+ * speed has divided: what is drawn is the same in the story at every speed. */
 static int64_t draw_jitter(const struct steps *steps)
 {
 	const struct step *step = step_of(steps);
 	const char *const words[] = { steps->plan->name, "step", step->id, NULL };
 	struct random_stream stream = random_stream(steps->world->config.seed, words);
-	return step->jitter_ns ? random_up_to(&stream, step->jitter_ns) : 0;
+	return random_share_of(&stream, step->jitter_ns);
 }
 
 static void enter_step(struct steps *steps)

@@ -47,3 +47,12 @@ int64_t random_up_to(struct random_stream *stream, int64_t most)
 	while (drawn > UINT64_MAX - beyond);
 	return (int64_t)(drawn % count);
 }
+
+int64_t random_share_of(struct random_stream *stream, int64_t most)
+{
+	if (most < 0)
+		BUG("there is no share of %lld", (long long)most);
+	/* The number drawn, less than 2^64, is a fraction of 2^64. */
+	unsigned __int128 product = (unsigned __int128)random_next(stream) * ((uint64_t)most + 1);
+	return (int64_t)(product >> 64);
+}

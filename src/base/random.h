@@ -22,5 +22,9 @@ struct random_stream random_stream(int64_t seed, const char *const *words);
 uint64_t random_next(struct random_stream *stream);
 /* Each whole number from 0 to `most` (not negative) with the same chance. */
 int64_t random_up_to(struct random_stream *stream, int64_t most);
+/* A share of `most` (not negative), from none of it to all of it, each with the same chance. The share is
+ * drawn and `most` only scales it: from the same state a `most` that is twice as large gives a number that is
+ * twice as large, but for rounding. One number of the stream is taken, whatever `most` is. */
+int64_t random_share_of(struct random_stream *stream, int64_t most);
 
 #endif

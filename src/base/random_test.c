@@ -89,6 +89,74 @@ static void test_no_remainder(void **state)
 	assert_in_range(low, throws / 3 - 500, throws / 3 + 500);
 }
 
+/* A maximum that is divided divides what was drawn, and changes nothing else: the same race at another speed.
+ */
+static void test_shares_scale(void **state)
+{
+	(void)state;
+	const int64_t most = 500000000, speeds[] = { 1, 2, 20, 1000 };
+	for (int64_t seed = 1; seed <= 1000; seed++) {
+		struct random_stream first = random_stream(seed, WORDS("delayed-redis", "start-redis"));
+		struct random_stream plain = first;
+		int64_t whole = random_share_of(&plain, most);
+		for (size_t i = 0; i < ARRAY_LENGTH(speeds); i++) {
+			struct random_stream stream = first;
+			int64_t told = random_share_of(&stream, most / speeds[i]) * speeds[i];
+			assert_in_range(told, whole > speeds[i] ? whole - speeds[i] : 0, whole + speeds[i]);
+			assert_true(stream.state == plain.state);
+		}
+	}
+}
+
+/* In each hundredth of the maximum as often as in any other. */
+static void test_shares_are_even(void **state)
+{
+	(void)state;
+	enum { PARTS = 100, DRAWN = 200000 };
+	const int64_t most = 499999999;
+	size_t counts[PARTS] = { 0 };
+	struct random_stream stream = random_stream(9, WORDS("shares"));
+	for (size_t i = 0; i < DRAWN; i++) {
+		int64_t share = random_share_of(&stream, most);
+		assert_in_range(share, 0, most);
+		counts[share / ((most + 1) / PARTS)]++;
+	}
+	double chi_squared = 0, wanted = (double)DRAWN / PARTS;
+	for (size_t i = 0; i < PARTS; i++)
+		chi_squared += ((double)counts[i] - wanted) * ((double)counts[i] - wanted) / wanted;
+	assert_true(chi_squared < 148.3); /* 99 degrees of freedom: exceeded once in a thousand seeds */
+}
+
+/* Next to nothing and next to all of it are drawn, and never more than that. */
+static void test_shares_end_at_the_maximum(void **state)
+{
+	(void)state;
+	const int64_t mosts[] = { 0, 1, 2, 1000, INT64_MAX - 1, INT64_MAX };
+	struct random_stream stream = random_stream(10, WORDS("ends"));
+	for (size_t i = 0; i < ARRAY_LENGTH(mosts); i++) {
+		int64_t least = INT64_MAX, largest = 0;
+		for (size_t k = 0; k < 20000; k++) {
+			int64_t share = random_share_of(&stream, mosts[i]);
+			assert_in_range(share, 0, mosts[i]);
+			least = share < least ? share : least;
+			largest = share > largest ? share : largest;
+		}
+		assert_in_range(least, 0, mosts[i] / 1000);
+		assert_in_range(largest, mosts[i] - mosts[i] / 1000, mosts[i]);
+	}
+	/* The state after which 0 is drawn, the least there is. */
+	struct random_stream nothing = { (uint64_t)0 - UINT64_C(0x9e3779b97f4a7c15) };
+	assert_int_equal(random_share_of(&nothing, INT64_MAX), 0);
+}
+
+/* A seed that is written down draws the same delay in every version. */
+static void test_share_stays(void **state)
+{
+	(void)state;
+	struct random_stream stream = random_stream(42, WORDS("delayed-redis", "step", "start-redis"));
+	assert_int_equal(random_share_of(&stream, 500000000), 399894907);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -97,6 +165,10 @@ int main(void)
 		cmocka_unit_test(test_every_word_counts),
 		cmocka_unit_test(test_even),
 		cmocka_unit_test(test_no_remainder),
+		cmocka_unit_test(test_shares_scale),
+		cmocka_unit_test(test_shares_are_even),
+		cmocka_unit_test(test_shares_end_at_the_maximum),
+		cmocka_unit_test(test_share_stays),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

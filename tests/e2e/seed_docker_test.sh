@@ -6,7 +6,7 @@
 scenario late exits-after - <<'END'
 steps:
   - { id: begin, start: subject, jitter: 300ms real }
-  - { id: rest, hold: 10ms real, jitter: 300ms real }
+  - { id: rest, hold: 10ms real, jitter: 300ms }
   - { id: rest-on, hold: 10ms real }
 expect:
   - { id: survives, of: subject, never: exited, after: world.started }
@@ -46,6 +46,12 @@ expect [ "$command" = "run --seed 77 $work/late.yaml" ]
 run 60 $command -q --report "$reports"
 expect [ "$(jitter_of begin)" -eq "$begin" ]
 expect [ "$(jitter_of rest)" -eq "$rest" ]
+
+topic "the same seed at another speed: the same share of what it divides"
+run 60 run -q --seed 77 --speed 3 --report "$reports" "$work"
+expect [ "$(jitter_of begin)" -eq "$begin" ]
+expect [ $((3 * $(jitter_of rest))) -ge $((rest - 3)) ]
+expect [ $((3 * $(jitter_of rest))) -le $((rest + 3)) ]
 
 topic "another step before it changes nothing"
 sed -i 's/^steps:/&\n  - { id: new, hold: 1ms real, jitter: 10ms real }/' "$work/late.yaml"
