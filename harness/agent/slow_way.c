@@ -46,8 +46,11 @@ static int64_t delay_ns(struct way *way)
 {
 	if (!way->pace.jitter_ns)
 		return way->pace.latency_ns;
+	/* The number drawn is a fraction of 2^64: a pace that a scenario's speed has divided divides the
+	 * delay. */
 	uint64_t spread = 2 * (uint64_t)way->pace.jitter_ns + 1;
-	int64_t delay = way->pace.latency_ns - way->pace.jitter_ns + (int64_t)(next_random(way) % spread);
+	uint64_t drawn = (uint64_t)((unsigned __int128)next_random(way) * spread >> 64);
+	int64_t delay = way->pace.latency_ns - way->pace.jitter_ns + (int64_t)drawn;
 	return delay > 0 ? delay : 0;
 }
 

@@ -91,6 +91,28 @@ static void test_jitter(void **state)
 	}
 }
 
+/* The same story told twenty times faster: each delay a twentieth, but for rounding. */
+static void test_jitter_at_another_speed(void **state)
+{
+	(void)state;
+	enum { COUNT = 1000, SPEED = 20 };
+	int64_t delays[COUNT];
+	for (int round = 0; round < 2; round++) {
+		int64_t speed = round ? SPEED : 1;
+		way_init(
+		    &way, &(struct pace){ .latency_ns = 20 * MS / speed, .jitter_ns = 15 * MS / speed }, 42);
+		for (int i = 0; i < COUNT; i++) {
+			int64_t now = i * 100 * MS;
+			put("a", 1, now);
+			int64_t delay = way_next_ns(&way) - now;
+			way_took(&way, 1);
+			if (round)
+				assert_in_range(delay * SPEED, delays[i] - SPEED, delays[i] + SPEED);
+			delays[i] = delay;
+		}
+	}
+}
+
 static void test_bandwidth(void **state)
 {
 	(void)state;
@@ -160,6 +182,7 @@ int main(void)
 		cmocka_unit_test(test_no_delay),
 		cmocka_unit_test(test_latency),
 		cmocka_unit_test(test_jitter),
+		cmocka_unit_test(test_jitter_at_another_speed),
 		cmocka_unit_test(test_bandwidth),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_end),
