@@ -2,8 +2,10 @@
 
 #include "base/duration.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A look-up that takes no longer is not worth a word. */
@@ -323,15 +325,65 @@ void describe_world(struct buf *out, const struct report_result *result)
 		buf_addf(out, " (retry %d)", result->retry);
 }
 
+/* What is special to no shell, wherever it stands in a word; bytes of UTF-8 are none of its business. */
+static bool is_plain(const char *word)
+{
+	for (const char *byte = word; *byte; byte++)
+		if (!isalnum((unsigned char)*byte) && !strchr("_@%+=:,./-", *byte) &&
+		    (unsigned char)*byte < 0x80)
+			return false;
+	return *word;
+}
+
+void describe_word(struct buf *out, const char *word)
+{
+	if (is_plain(word)) {
+		buf_add_string(out, word);
+		return;
+	}
+	buf_add_char(out, '\'');
+	for (const char *byte = word; *byte; byte++) {
+		if (*byte == '\'')
+			buf_add_string(out, "'\\''");
+		else
+			buf_add_char(out, *byte);
+	}
+	buf_add_char(out, '\'');
+}
+
+/* With as few digits as read back as the same number: another speed would be another race. */
+static void add_speed(struct buf *out, double speed)
+{
+	char text[32];
+	int digits = 6;
+	do
+		snprintf(text, sizeof(text), "%.*g", digits, speed);
+	while (digits++ < 17 && strtod(text, NULL) != speed);
+	buf_add_string(out, text);
+}
+
+void describe_check(struct buf *out, const struct report_result *result)
+{
+	if (!result->trace_file)
+		return;
+	buf_add_string(out, "falsestart check ");
+	describe_word(out, or_empty(result->plan->file));
+	buf_add_char(out, ' ');
+	describe_word(out, result->trace_file);
+}
+
 void describe_replay(struct buf *out, const struct report_result *result)
 {
 	const struct trace *trace = result->trace;
 	if (!trace->event_count || trace->events[0].kind != EVENT_WORLD || trace->events[0].world.seed == 0)
 		return;
 	buf_addf(out, "falsestart run --seed %" PRId64, trace->events[0].world.seed);
-	if (result->plan->speed != 1)
-		buf_addf(out, " --speed %g", result->plan->speed);
-	buf_addf(out, " %s", or_empty(result->plan->file));
+	if (result->plan->speed != 1) {
+		buf_add_string(out, " --speed ");
+		add_speed(out, result->plan->speed);
+	}
+	buf_add_char(out, ' ');
+	describe_word(out, or_empty(result->plan->file));
 }
 
 void describe_totals(struct buf *out, const struct report *report)

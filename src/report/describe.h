@@ -30,9 +30,14 @@ void describe_late(struct buf *out, const struct plan *plan, const struct late_s
 
 /* The scenario's name, " [3/20]" behind it when repeated, " (retry 1)" when tried again. */
 void describe_world(struct buf *out, const struct report_result *result);
+/* A word of a command line, so that a POSIX shell reads it as it is: in quotes where it needs them. */
+void describe_word(struct buf *out, const char *word);
 /* "falsestart run --seed 7 --speed 20 scenarios/x.yaml": what draws the same delays again; nothing if the
  * trace has no seed. */
 void describe_replay(struct buf *out, const struct report_result *result);
+/* "falsestart check scenarios/x.yaml reports/latest/x.ndjson": what judges it again; nothing if there is no
+ * trace file. */
+void describe_check(struct buf *out, const struct report_result *result);
 /* "6 passed, 0 failed, 0 inconclusive in 19.2s (speed 20, host late by at most 3.1ms)" */
 void describe_totals(struct buf *out, const struct report *report);
 

@@ -5,6 +5,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -256,6 +258,62 @@ static void test_repetitions_are_no_retries(void **state)
 	assert_string_equal(buf_string(&out), "2 of 3 passed (95 % interval 20.8 % to 93.9 %), 1 failed");
 }
 
+/* What a shell makes of the word. */
+static void check_word(const char *word, const char *wanted)
+{
+	struct buf command CLEANUP(buf_release) = { 0 }, read CLEANUP(buf_release) = { 0 };
+	buf_add_string(&command, "printf %s ");
+	size_t start = command.length;
+	describe_word(&command, word);
+	assert_string_equal(buf_string(&command) + start, wanted);
+	FILE *shell = popen(buf_string(&command), "r"); /* NOLINT(cert-env33-c): it is about the shell */
+	assert_non_null(shell);
+	for (int byte; (byte = getc(shell)) != EOF;)
+		buf_add_char(&read, (char)byte);
+	assert_int_equal(pclose(shell), 0);
+	assert_string_equal(buf_string(&read), word);
+}
+
+static void test_words(void **state)
+{
+	(void)state;
+	check_word("scenarios/02-delayed_redis.yaml", "scenarios/02-delayed_redis.yaml");
+	check_word("a@b%c+d=e:f,g", "a@b%c+d=e:f,g");
+	check_word("Größe/läuft.yaml", "Größe/läuft.yaml");
+	check_word("", "''");
+	check_word("my scenarios/a.yaml", "'my scenarios/a.yaml'");
+	check_word("it's.yaml", "'it'\\''s.yaml'");
+	check_word("~/a.yaml", "'~/a.yaml'");
+	check_word("$HOME/`date`;*?[x].yaml", "'$HOME/`date`;*?[x].yaml'");
+	check_word("a\tb\nc\\d\"e", "'a\tb\nc\\d\"e'");
+	check_word("#!(){}<>&|^", "'#!(){}<>&|^'");
+}
+
+/* A speed is told with the digits that make it the same again, and no more. */
+static void test_replay_speed(void **state)
+{
+	(void)state;
+	static char file[] = "a.yaml";
+	static const struct {
+		double speed;
+		const char *text;
+	} cases[] = { { 20, "20" }, { 0.1, "0.1" }, { 2.5, "2.5" }, { 1000, "1000" },
+		{ 1.0000001, "1.0000001" }, { 12.3456789, "12.3456789" }, { 1 / 3.0, "0.3333333333333333" },
+		{ 0.1 + 0.2, "0.30000000000000004" } };
+	struct event world = { .kind = EVENT_WORLD, .world = { .seed = 7 } };
+	struct trace trace = { .events = &world, .event_count = 1 };
+	struct plan plan = { .file = file };
+	struct report_result result = { .plan = &plan, .trace = &trace };
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		struct buf out CLEANUP(buf_release) = { 0 };
+		char *wanted OWNED = xasprintf("falsestart run --seed 7 --speed %s a.yaml", cases[i].text);
+		plan.speed = cases[i].speed;
+		describe_replay(&out, &result);
+		assert_string_equal(buf_string(&out), wanted);
+		assert_true(strtod(cases[i].text, NULL) == cases[i].speed);
+	}
+}
+
 static void test_replay(void **state)
 {
 	(void)state;
@@ -276,6 +334,31 @@ static void test_replay(void **state)
 	world.world.seed = 0;
 	describe_replay(&out, &result);
 	assert_int_equal(out.length, 0);
+	describe_check(&out, &result);
+	assert_int_equal(out.length, 0);
+	result.trace_file = "reports/r1/a.ndjson";
+	describe_check(&out, &result);
+	assert_string_equal(buf_string(&out), "falsestart check scenarios/a.yaml reports/r1/a.ndjson");
+}
+
+/* Paths of people have blanks in them. */
+static void test_replay_of_a_path_with_blanks(void **state)
+{
+	(void)state;
+	static char file[] = "my scenarios/a.yaml";
+	struct event world = { .kind = EVENT_WORLD, .world = { .seed = 7 } };
+	struct trace trace = { .events = &world, .event_count = 1 };
+	struct plan plan = { .file = file, .speed = 1 };
+	struct report_result result = {
+		.plan = &plan, .trace = &trace, .trace_file = "the reports/r1/a.ndjson"
+	};
+	struct buf out CLEANUP(buf_release) = { 0 };
+	describe_replay(&out, &result);
+	assert_string_equal(buf_string(&out), "falsestart run --seed 7 'my scenarios/a.yaml'");
+	buf_clear(&out);
+	describe_check(&out, &result);
+	assert_string_equal(
+	    buf_string(&out), "falsestart check 'my scenarios/a.yaml' 'the reports/r1/a.ndjson'");
 }
 
 int main(void)
@@ -288,7 +371,10 @@ int main(void)
 		cmocka_unit_test(test_summary),
 		cmocka_unit_test(test_retries),
 		cmocka_unit_test(test_repetitions_are_no_retries),
+		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_replay),
+		cmocka_unit_test(test_replay_speed),
+		cmocka_unit_test(test_replay_of_a_path_with_blanks),
 	};
 	return cmocka_run_group_tests_name("describe", tests, NULL, NULL);
 }

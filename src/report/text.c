@@ -129,11 +129,9 @@ static void print_command(struct page *page, const char *what, const struct buf 
 static void print_trail(struct page *page, const struct report_result *result)
 {
 	struct buf judge CLEANUP(buf_release) = { 0 }, run CLEANUP(buf_release) = { 0 };
-	if (result->trace_file) {
-		buf_addf(&judge, "falsestart check %s %s", result->plan->file ? result->plan->file : "",
-		    result->trace_file);
+	describe_check(&judge, result);
+	if (judge.length)
 		print_command(page, "judge again: ", &judge);
-	}
 	describe_replay(&run, result);
 	if (run.length)
 		print_command(page, "run again: ", &run);
