@@ -98,14 +98,15 @@ static int show(const struct judged *judged, const struct plan *plan, const char
 	    &text);
 	fwrite(buf_string(&text), 1, text.length, stdout);
 	fflush(stdout); /* the file may be standard output, too */
+	int status = report_exit_status(&report);
 	if (json_path) {
 		struct buf json CLEANUP(buf_release) = { 0 };
 		struct err err = ERR_INIT;
 		report_json(&report, &json);
 		if (file_replace(json_path, &json, &err) < 0)
-			return print_error(&err);
+			status = status_without_report(status, &err);
 	}
-	return report_exit_status(&report);
+	return status;
 }
 
 static int judge_and_show(const char *scenario, const char *trace_path, bool verbose, const char *json_path)

@@ -34,6 +34,9 @@ int command_reap(int argc, char **argv);
 
 /* "falsestart: <message>" on stderr; returns the exit status that belongs to the error. */
 int print_error(const struct err *err);
+/* Tells that a report could not be written; returns what the command ends with, which was to end with
+ * `status`: what was seen to fail has failed, written down or not. */
+int status_without_report(int status, const struct err *err);
 /* Tells what getopt_long() has just refused, with what would be right; returns EXIT_USAGE. */
 struct option;
 int option_error(const char *command, const struct option *options, char *const *argv);

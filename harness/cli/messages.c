@@ -38,6 +38,12 @@ int print_error(const struct err *err)
 	BUG("error kind %d", (int)err->kind);
 }
 
+int status_without_report(int status, const struct err *err)
+{
+	int trouble = print_error(err);
+	return status == EXIT_FAILED ? status : trouble;
+}
+
 int usage_error(const char *command, const char *format, ...)
 {
 	struct buf text CLEANUP(buf_release) = { 0 };

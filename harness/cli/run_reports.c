@@ -111,6 +111,9 @@ int run_report(struct session *session, int argc, char **argv)
 	for (int i = 0; i < argc; i++)
 		buf_addf(&command, " %s", argv[i]);
 	struct report_result *results OWNED = xcalloc(session->worlds.count, sizeof(*results));
+	/* One that came since the last world was over; the reports are to know of it. */
+	if (!session->signal_number)
+		session->signal_number = interruption_signal();
 	struct report report = {
 		.results = results,
 		.result_count = collect_results(session, results),
@@ -122,18 +125,17 @@ int run_report(struct session *session, int argc, char **argv)
 		.wall_ns = loop_now_ns(session->loop) - session->began_ns,
 		.lateness_ns = session->lateness_ns,
 		.flaky_allowed = session->options.allow_flaky,
+		.has_trouble = err_is_set(&session->failure) || session->has_leftover,
+		.interrupted = session->signal_number ? interruption_status(session->signal_number) : 0,
 	};
 	struct err err = ERR_INIT;
 	int status = report_exit_status(&report);
-	/* What was seen to fail has failed, whatever became of the engine afterwards. */
-	if (status != EXIT_FAILED && (err_is_set(&session->failure) || session->has_leftover))
-		status = EXIT_ENVIRONMENT;
 	if (report.result_count > 0) {
 		show(session, &report);
 		tell_stop(session, &report);
 		tell_where(session);
 		if (write_reports(session, &report, &err) < 0)
-			status = print_error(&err);
+			status = status_without_report(status, &err);
 	}
 	if (err_is_set(&session->failure) && report_totals(&report).environment == 0)
 		print_error(&session->failure);

@@ -163,10 +163,14 @@ static void test_exit_status(void **state)
 	worlds.judgements[1].verdict = VERDICT_INCONCLUSIVE;
 	worlds.judgements[2] = (struct judgement){ .verdict = VERDICT_INCONCLUSIVE, .environment = true };
 	worlds.judgements[3].verdict = VERDICT_FAIL;
-	static const int wanted[] = { 5, 0, 4, 3, 1 };
+	static const int wanted[] = { 5, 0, 4, 3, 1 }, in_trouble[] = { 3, 3, 3, 3, 1 };
 	for (size_t count = 0; count <= 4; count++) {
 		struct report report = report_of(&worlds, count);
 		assert_int_equal(report_exit_status(&report), wanted[count]);
+		report.has_trouble = true;
+		assert_int_equal(report_exit_status(&report), in_trouble[count]);
+		report.interrupted = 143;
+		assert_int_equal(report_exit_status(&report), 143);
 	}
 }
 

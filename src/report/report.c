@@ -88,12 +88,15 @@ struct report_totals report_totals(const struct report *report)
 int report_exit_status(const struct report *report)
 {
 	struct report_totals totals = report_totals(report);
-	if (report->result_count == 0)
-		return 5;
+	if (report->interrupted)
+		return report->interrupted;
+	/* What was seen to fail has failed, whatever became of the engine afterwards. */
 	if (totals.failed || (totals.flaky && !report->flaky_allowed))
 		return 1;
-	if (totals.environment)
+	if (totals.environment || report->has_trouble)
 		return 3;
+	if (report->result_count == 0)
+		return 5;
 	return totals.inconclusive ? 4 : 0;
 }
 

@@ -58,6 +58,8 @@ struct report {
 	int64_t wall_ns;     /* of the whole run */
 	int64_t lateness_ns; /* the host's worst while it ran */
 	bool flaky_allowed;  /* what is flaky does not make the exit status */
+	bool has_trouble;    /* the run could not go on, or something of it is still on the engine */
+	int interrupted;     /* the exit status of the signal that ended it; 0: none did */
 };
 
 struct report_totals {
@@ -70,8 +72,8 @@ struct report_totals {
 
 struct report_totals report_totals(const struct report *report);
 enum outcome report_outcome(const struct report *report, size_t index);
-/* 0 all passed, 1 one failed or was flaky (unless that is allowed), 3 the environment, 4 inconclusive, 5
- * nothing was run; the first that applies of 5 1 3 4. */
+/* That of the signal if one ended the run; else 0 all passed, 1 one failed or was flaky (unless that is
+ * allowed), 3 the environment, 4 inconclusive, 5 nothing was run; the first that applies of 1 3 5 4. */
 int report_exit_status(const struct report *report);
 /* What the renderers hide: the secrets of all stacks (plan/secrets.h). Free with redactor_free(). */
 struct redactor *report_redactor(const struct report *report) MUST_CHECK;

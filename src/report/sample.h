@@ -255,6 +255,8 @@ static inline struct sample *sample_load(const char *folder)
 		.wall_ns = sample_integer(facts, "wall_ns"),
 		.lateness_ns = sample_integer(facts, "lateness_ns"),
 		.flaky_allowed = json_is_true(json_object_get(facts, "flaky_allowed")),
+		.has_trouble = json_is_true(json_object_get(facts, "has_trouble")),
+		.interrupted = (int)sample_integer(facts, "interrupted"),
 	};
 	return sample;
 }

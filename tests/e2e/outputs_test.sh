@@ -149,6 +149,19 @@ run 60 check --json /dev/stdout "$recorded/scenario.yaml" "$recorded/trace.ndjso
 expect_status 0
 expect_text "$out" '"falsestart_report"'
 expect [ "$(sed -n '/^{/,$p' "$out" | jq -r '.results[0].verdict')" = pass ]
+
+topic "a disk that is full hides no failure"
+expect [ -c /dev/full ]
+hasty=$sources/fixtures/traces/wire-hasty
+run 60 check --json /dev/full "$recorded/scenario.yaml" "$recorded/trace.ndjson"
+expect_status 3
+expect_text "$err" '/dev/full'
+run 60 check --json /dev/full "$hasty/scenario.yaml" "$hasty/trace.ndjson"
+expect_status 1
+expect_text "$err" '/dev/full'
+expect_text "$out" '1 failed'
+
+topic "a pipe is written to"
 mkfifo "$work/pipe"
 cat "$work/pipe" >"$work/through" &
 run 60 check --json "$work/pipe" "$recorded/scenario.yaml" "$recorded/trace.ndjson"

@@ -68,6 +68,7 @@ status=$?
 expect_status 143
 expect_text "$err" 'interrupted'
 expect_verdict long inconclusive
+expect [ "$(jq .exit_status "$reports/latest/report.json")" = 143 ]
 expect_nothing_left
 
 # A pipe that nobody reads holds the run where its reports are written; `latest` is made just before.
