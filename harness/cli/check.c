@@ -46,7 +46,7 @@ static struct plan *judge(
 		return NULL;
 	}
 	const struct event *world = world_of(judged->trace);
-	if (world && world->world.scenario && strcmp(world->world.scenario, plan->name) != 0) {
+	if (world && *world->world.scenario && strcmp(world->world.scenario, plan->name) != 0) {
 		err_set(err, ERR_INVALID,
 		    "%s was recorded of the scenario `%s`, and %s is `%s`: its verdict would mean nothing",
 		    trace_path, world->world.scenario, scenario, plan->name);
@@ -70,6 +70,12 @@ static struct plan *judge(
 	return plan;
 }
 
+/* What a trace leaves out is "". */
+static const char *if_known(const char *text)
+{
+	return *text ? text : NULL;
+}
+
 /* Returns the exit status; `json_path` may be NULL. */
 static int show(const struct judged *judged, const struct plan *plan, const char *trace_path, bool verbose,
     const char *json_path)
@@ -80,13 +86,14 @@ static int show(const struct judged *judged, const struct plan *plan, const char
 		.trace = judged->trace,
 		.judgement = judged->judgement,
 		.trace_file = trace_path,
-		.run_id = world ? world->world.run : NULL,
+		.run_id = world ? if_known(world->world.run) : NULL,
 		.wall_ns = count ? judged->trace->events[count - 1].to_ns : 0 };
 	struct report report = { .results = &result,
 		.result_count = 1,
 		.speed = speed_of(judged->trace),
 		.falsestart_version = FALSESTART_VERSION,
-		.engine_version = world ? world->world.engine : NULL,
+		.started_at = world ? if_known(world->world.started_at) : NULL,
+		.engine_version = world ? if_known(world->world.engine) : NULL,
 		.wall_ns = result.wall_ns,
 		.lateness_ns = judged->judgement->lateness_ns };
 	struct buf text CLEANUP(buf_release) = { 0 };

@@ -27,6 +27,36 @@ done
 topic "all of them"
 expect [ "$cases" -ge 40 ]
 
+right=$sources/fixtures/traces/wire-right
+first_line_without() {
+	sed "1s/\"$1\":\"[^\"]*\",//" "$2"
+}
+topic "a trace that leaves out what it may leave out"
+first_line_without scenario "$right/trace.ndjson" >"$work/short.ndjson"
+expect [ "$(jq -s '.[0] | has("scenario")' "$work/short.ndjson")" = false ]
+run 20 check --json "$work/again.json" "$right/scenario.yaml" "$work/short.ndjson"
+expect_status 0
+expect_text "$out" '1 passed'
+for key in run engine; do
+	expect [ "$(jq -s ".[0].$key | type" "$work/short.ndjson")" = '"string"' ]
+	first_line_without $key "$work/short.ndjson" >"$work/shorter.ndjson"
+	mv "$work/shorter.ndjson" "$work/short.ndjson"
+done
+run 20 check --json "$work/again.json" "$right/scenario.yaml" "$work/short.ndjson"
+expect_status 0
+expect [ "$(jq -c '[.started_at, .engine, .results[0].run]' "$work/again.json")" = '[null,null,null]' ]
+
+topic "a trace of another scenario"
+run 20 check "$right/scenario.yaml" "$sources/fixtures/traces/wire-hasty/trace.ndjson"
+expect_status 2
+expect_text "$err" 'was recorded of the scenario `wire-hasty`'
+
+topic "what the trace knows of its run"
+recorded=$sources/fixtures/traces/delayed-redis-right
+run 20 check --json "$work/again.json" "$recorded/scenario.yaml" "$recorded/trace.ndjson"
+expect [ "$(jq -r .started_at "$work/again.json")" = 2026-01-01T00:00:00Z ]
+expect [ "$(jq .wall_ns "$work/again.json")" = "$(jq -s '.[-1].to' "$recorded/trace.ndjson")" ]
+
 topic "a report that cannot be written"
 run 20 check --json "$work/no/such/folder.json" "$sources/fixtures/traces/wire-right/scenario.yaml" \
 	"$sources/fixtures/traces/wire-right/trace.ndjson"
