@@ -9,11 +9,6 @@ function(room_sources out folder)
   set(${out} ${sources} PARENT_SCOPE)
 endfunction()
 
-function(target_room_sources target folder)
-  room_sources(sources ${folder})
-  target_sources(${target} PRIVATE ${sources})
-endfunction()
-
 # add_room(NAME FOLDER LINK library…)
 function(add_room name folder)
   cmake_parse_arguments(room "" "" "LINK" ${ARGN})

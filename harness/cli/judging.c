@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "cli/files.h"
+#include "report/report.h"
 
 /* Larger than any trace that the recorder writes (its log is bounded), small enough to be held. */
 static const size_t TRACE_MAX = 512000000;
@@ -29,15 +30,20 @@ void judged_reduce(struct judged *judged)
 	if (!first)
 		BUG("a line that was read cannot be read again: %s", err.message);
 	first->complete = judged->trace->complete;
+	struct judgement *judgement = judged->judgement;
+	judged->decided_ns = xcalloc(judgement->finding_count, sizeof(*judged->decided_ns));
+	for (size_t i = 0; i < judgement->finding_count; i++) {
+		judged->decided_ns[i] = report_decided_ns(judged->trace, &judgement->findings[i]);
+		judgement->findings[i].evidence_count = 0;
+	}
 	trace_free(judged->trace);
 	judged->trace = first;
-	for (size_t i = 0; i < judged->judgement->finding_count; i++)
-		judged->judgement->findings[i].evidence_count = 0;
 }
 
 void judged_release(struct judged *judged)
 {
 	judgement_free(judged->judgement);
 	trace_free(judged->trace);
+	free(judged->decided_ns);
 	*judged = (struct judged){ 0 };
 }

@@ -10,11 +10,13 @@
 struct judged {
 	struct trace *trace;
 	struct judgement *judgement;
+	int64_t *decided_ns; /* of each finding, once it was reduced; NULL before */
 };
 
 int judge_file(
     struct judged *judged, const struct plan *plan, const char *trace_path, struct err *err) MUST_CHECK;
-/* Keeps the figures, and forgets the trace but for its first line, and the evidence. */
+/* Keeps the figures, and when they were decided, and forgets the trace but for its first line, and the
+ * evidence. */
 void judged_reduce(struct judged *judged);
 void judged_release(struct judged *judged);
 

@@ -138,13 +138,6 @@ static bool begin_round(struct session *session)
 	return session->round_count > 0;
 }
 
-/* Of many worlds that passed, one is kept whole for its picture; the others' figures are enough. */
-static bool is_one_of_many(const struct session *session, const struct run_world *world)
-{
-	return session->options.repeat > 1 && world->repetition > 1 &&
-	       world->judged.judgement->verdict == VERDICT_PASS;
-}
-
 static void judge_world(struct session *session, struct run_world *world)
 {
 	struct err err = ERR_INIT;
@@ -156,10 +149,7 @@ static void judge_world(struct session *session, struct run_world *world)
 	}
 	enum verdict verdict = world->judged.judgement->verdict;
 	progress_world_judged(session->progress, world->plan, verdict_names[verdict]);
-	if (is_one_of_many(session, world)) {
-		judged_reduce(&world->judged);
-		world->reduced = true;
-	}
+	worlds_reduce(&session->worlds, world);
 	if (verdict == VERDICT_FAIL && session->options.until_fail && !session->stopped_by)
 		session->stopped_by = world;
 	if (verdict != VERDICT_PASS && world->retry < session->options.retries)

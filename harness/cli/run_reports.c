@@ -99,6 +99,7 @@ static size_t collect_results(struct session *session, struct report_result *res
 			.attempts = session->options.repeat,
 			.retry = world->retry,
 			.reduced = world->reduced,
+			.decided_ns = world->judged.decided_ns,
 		};
 	}
 	return count;

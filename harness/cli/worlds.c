@@ -45,6 +45,7 @@ void worlds_init(
     struct worlds *worlds, const struct selection *selection, const char *folder, int64_t seed, int repeat)
 {
 	*worlds = (struct worlds){ .selection = selection, .folder = folder, .seed = seed, .repeat = repeat };
+	worlds->has_whole = xcalloc(selection->count, sizeof(*worlds->has_whole));
 	for (int repetition = 1; repetition <= repeat; repetition++)
 		for (size_t plan = 0; plan < selection->count; plan++)
 			add(worlds, plan, repetition, 0);
@@ -53,6 +54,18 @@ void worlds_init(
 void worlds_add_retry(struct worlds *worlds, const struct run_world *failed)
 {
 	add(worlds, failed->plan, failed->repetition, failed->retry + 1);
+}
+
+void worlds_reduce(struct worlds *worlds, struct run_world *world)
+{
+	if (worlds->repeat == 1 || world->judged.judgement->verdict != VERDICT_PASS)
+		return;
+	if (!worlds->has_whole[world->plan]) {
+		worlds->has_whole[world->plan] = true;
+		return;
+	}
+	judged_reduce(&world->judged);
+	world->reduced = true;
 }
 
 static int by_place(const void *left, const void *right)
@@ -79,5 +92,6 @@ void worlds_release(struct worlds *worlds)
 		free(worlds->items[i]);
 	}
 	free(worlds->items);
+	free(worlds->has_whole);
 	*worlds = (struct worlds){ 0 };
 }

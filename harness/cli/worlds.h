@@ -29,6 +29,7 @@ struct worlds {
 	const char *folder; /* of the traces */
 	int64_t seed;
 	int repeat;
+	bool *has_whole; /* one a plan: a world of it passed and was kept whole */
 };
 
 /* Every scenario once, then every one again: `repeat` times. Borrows selection and folder. */
@@ -37,6 +38,9 @@ void worlds_init(
 void worlds_release(struct worlds *worlds);
 /* The same world once more, at the end. */
 void worlds_add_retry(struct worlds *worlds, const struct run_world *failed);
+/* Of many worlds of a scenario that passed, the first that comes here is kept whole for its picture; of the
+ * others the figures are enough, and they are reduced. The world was judged. */
+void worlds_reduce(struct worlds *worlds, struct run_world *world);
 /* By scenario, then repetition, then try: as reports show them. */
 void worlds_sort(struct worlds *worlds);
 

@@ -150,13 +150,9 @@ static struct page plain_page(const struct junit *junit, struct buf *text)
 /* When it was decided, since the world began: the only duration an expectation has. */
 static int64_t decided_ns(const struct report_result *result, const struct finding *finding)
 {
-	int64_t last_ns = 0;
-	for (size_t i = 0; i < finding->evidence_count; i++)
-		if (finding->evidence[i] < result->trace->event_count) {
-			int64_t at_ns = result->trace->events[finding->evidence[i]].to_ns;
-			last_ns = at_ns > last_ns ? at_ns : last_ns;
-		}
-	return last_ns;
+	if (result->reduced && result->decided_ns)
+		return result->decided_ns[finding - result->judgement->findings];
+	return report_decided_ns(result->trace, finding);
 }
 
 static void begin_case(struct junit *junit, const struct report_result *result, const char *name,

@@ -100,6 +100,17 @@ int report_exit_status(const struct report *report)
 	return totals.inconclusive ? 4 : 0;
 }
 
+int64_t report_decided_ns(const struct trace *trace, const struct finding *finding)
+{
+	int64_t last_ns = 0;
+	for (size_t i = 0; i < finding->evidence_count; i++)
+		if (finding->evidence[i] < trace->event_count) {
+			int64_t at_ns = trace->events[finding->evidence[i]].to_ns;
+			last_ns = at_ns > last_ns ? at_ns : last_ns;
+		}
+	return last_ns;
+}
+
 struct redactor *report_redactor(const struct report *report)
 {
 	struct redactor *redactor = redactor_new();

@@ -33,6 +33,8 @@ struct report_result {
 	int attempt, attempts;  /* 3 of 20 with --repeat 20; {0, 0} or {1, 1}: a single one */
 	int retry;              /* 2: tried a third time, because the tries before did not pass */
 	bool reduced; /* of the trace only its first line is here, and of the findings no evidence */
+	/* Of a reduced one: when each finding was decided (report_decided_ns()); NULL: unknown. */
+	const int64_t *decided_ns;
 };
 
 /* What became of a world, the other tries of it considered. */
@@ -75,6 +77,8 @@ enum outcome report_outcome(const struct report *report, size_t index);
 /* That of the signal if one ended the run; else 0 all passed, 1 one failed or was flaky (unless that is
  * allowed), 3 the environment, 4 inconclusive, 5 nothing was run; the first that applies of 1 3 5 4. */
 int report_exit_status(const struct report *report);
+/* When the last event was over that decided it, since the world began; 0: no single event did. */
+int64_t report_decided_ns(const struct trace *trace, const struct finding *finding);
 /* What the renderers hide: the secrets of all stacks (plan/secrets.h). Free with redactor_free(). */
 struct redactor *report_redactor(const struct report *report) MUST_CHECK;
 

@@ -19,6 +19,7 @@ struct sample_world {
 	struct stack stack;
 	struct judgement judgement;
 	struct trace *trace;
+	int64_t *decided_ns; /* one a finding; shown of reduced results only */
 };
 
 /* Strings are those of `root`. */
@@ -193,9 +194,12 @@ static inline void sample_judgement(const char *path, struct sample_world *world
 	world->judgement.findings = xcalloc(world->judgement.finding_count + 1, sizeof(struct finding));
 	world->plan.expectation_count = world->judgement.finding_count;
 	world->plan.expectations = xcalloc(world->plan.expectation_count + 1, sizeof(struct expectation));
-	for (size_t i = 0; i < world->judgement.finding_count; i++)
+	world->decided_ns = xcalloc(world->judgement.finding_count + 1, sizeof(*world->decided_ns));
+	for (size_t i = 0; i < world->judgement.finding_count; i++) {
 		sample_finding(path, &world->judgement.findings[i], &world->plan.expectations[i],
 		    json_array_get(findings, i));
+		world->decided_ns[i] = sample_integer(json_array_get(findings, i), "decided_ns");
+	}
 }
 
 static inline void sample_trace(struct sample_world *world, const char *folder, const char *name)
@@ -242,6 +246,7 @@ static inline struct sample *sample_load(const char *folder)
 			.attempts = (int)sample_integer(input, "attempts"),
 			.retry = (int)sample_integer(input, "retry"),
 			.reduced = json_is_true(json_object_get(input, "reduced")),
+			.decided_ns = world->decided_ns,
 		};
 	}
 	sample->report = (struct report){
@@ -271,6 +276,7 @@ static inline void sample_free(struct sample *sample)
 			free(world->stack.services[k].environment.items);
 		free(world->judgement.findings);
 		free(world->judgement.late);
+		free(world->decided_ns);
 		free(world->plan.steps);
 		free(world->plan.expectations);
 		free(world->plan.watches);
