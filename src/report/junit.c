@@ -38,10 +38,8 @@ static bool has_world_case(const struct report_result *result)
 /* A try that failed and was made again until it passed, where that is allowed: not a failure, and no pass. */
 static bool is_excused(const struct report *report, const struct report_result *result)
 {
-	size_t index = (size_t)(result - report->results);
-	while (report->flaky_allowed && report_outcome(report, index) == OUTCOME_RETRIED)
-		index++;
-	return report->flaky_allowed && report_outcome(report, index) == OUTCOME_FLAKY;
+	size_t last = report_last_try(report, (size_t)(result - report->results));
+	return report->flaky_allowed && report_outcome(report, last) == OUTCOME_FLAKY;
 }
 
 static struct counts count_result(const struct report *report, const struct report_result *result)

@@ -13,7 +13,7 @@ static bool is_same(const char *left, const char *right)
 
 static void count_outcome(struct repetition *repetition, enum outcome outcome)
 {
-	repetition->runs += outcome != OUTCOME_RETRIED;
+	repetition->runs++;
 	switch (outcome) {
 	case OUTCOME_PASS:
 		repetition->passed++;
@@ -28,9 +28,9 @@ static void count_outcome(struct repetition *repetition, enum outcome outcome)
 		repetition->flaky++;
 		return;
 	case OUTCOME_RETRIED:
-		return;
+		break;
 	}
-	BUG("outcome %d", (int)outcome);
+	BUG("a world of outcome %d", (int)outcome);
 }
 
 /* What nobody wrote down is in some worlds and not in others: by id, not by place. */
@@ -47,10 +47,8 @@ static struct figure *figure_for(struct repetition *repetition, const struct exp
 	return figure;
 }
 
-static void add_finding(struct repetition *repetition, const struct finding *finding)
+static void add_value(struct figure *figure, const struct finding *finding)
 {
-	struct figure *figure = figure_for(repetition, finding->expectation);
-	figure->failed += finding->verdict == VERDICT_FAIL;
 	if (!finding->has_measured || finding->measured_high == INT64_MAX)
 		return;
 	*array_push(figure->values, figure->summary.count) =
@@ -58,13 +56,33 @@ static void add_finding(struct repetition *repetition, const struct finding *fin
 	    ((double)finding->measured_high - (double)finding->measured_low) / 2;
 }
 
-static void add_result(struct repetition *repetition, const struct report *report, size_t index)
+/* Once a world, however many of its tries it spoiled. */
+static void blame(struct figure *figure, enum outcome outcome, size_t world)
 {
-	const struct judgement *judgement = report->results[index].judgement;
-	repetition->count++;
-	count_outcome(repetition, report_outcome(report, index));
-	for (size_t i = 0; i < judgement->finding_count; i++)
-		add_finding(repetition, &judgement->findings[i]);
+	if (figure->last_blamed == world)
+		return;
+	figure->last_blamed = world;
+	figure->blamed[outcome]++;
+}
+
+/* The tries from `first` to `last`. */
+static void add_world(struct repetition *repetition, const struct report *report, size_t first, size_t last)
+{
+	enum outcome outcome = report_outcome(report, last);
+	enum verdict blamed = outcome == OUTCOME_INCONCLUSIVE ? VERDICT_INCONCLUSIVE : VERDICT_FAIL;
+	repetition->count += last - first + 1;
+	count_outcome(repetition, outcome);
+	for (size_t i = first; i <= last; i++) {
+		const struct judgement *judgement = report->results[i].judgement;
+		for (size_t k = 0; k < judgement->finding_count; k++) {
+			const struct finding *finding = &judgement->findings[k];
+			struct figure *figure = figure_for(repetition, finding->expectation);
+			if (finding->verdict == blamed)
+				blame(figure, outcome, repetition->runs);
+			if (i == last)
+				add_value(figure, finding);
+		}
+	}
 }
 
 static void conclude(struct repetition *repetition)
@@ -74,6 +92,7 @@ static void conclude(struct repetition *repetition)
 	for (size_t i = 0; i < repetition->figure_count; i++) {
 		struct figure *figure = &repetition->figures[i];
 		figure->summary = summarise(figure->values, figure->summary.count);
+		figure->failed = figure->blamed[OUTCOME_FAIL] + figure->blamed[OUTCOME_FLAKY];
 	}
 }
 
@@ -81,11 +100,12 @@ struct repetition *repetitions_of(const struct report *report, size_t *ret_count
 {
 	struct repetition *repetitions = NULL;
 	size_t count = 0;
-	for (size_t i = 0; i < report->result_count; i++) {
+	for (size_t i = 0, last; i < report->result_count; i = last + 1) {
 		const struct report_result *result = &report->results[i];
 		if (i == 0 || !is_same(result[-1].plan->name, result->plan->name))
 			array_push(repetitions, count)->first = i;
-		add_result(&repetitions[count - 1], report, i);
+		last = report_last_try(report, i);
+		add_world(&repetitions[count - 1], report, i, last);
 	}
 	for (size_t i = 0; i < count; i++)
 		conclude(&repetitions[i]);

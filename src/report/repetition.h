@@ -8,17 +8,22 @@
 #include "stats/proportion.h"
 #include "stats/summary.h"
 
-/* The measured figure of an expectation, over all worlds of the scenario in which there was one, retries too.
- * An interval counts as its middle. */
+/* The measured figure of an expectation, over all worlds of the scenario in which there was one, of each its
+ * last try. An interval counts as its middle. */
 struct figure {
 	const struct expectation *expectation;
 	double *values; /* sorted; in the unit of the expectation */
 	struct summary summary;
-	size_t failed; /* findings that were `fail`, measured or not */
+	size_t failed; /* worlds of which a try failed on it, measured or not */
+	/* The worlds of each outcome that it is to blame for, by any of their tries: of those that failed or
+	 * were flaky, on which it failed; of those that were inconclusive, of which it could not be judged.
+	 */
+	size_t blamed[OUTCOME_COUNT];
+	size_t last_blamed; /* the number of the world that was counted last, from 1 */
 };
 
 struct repetition {
-	size_t first, count; /* the results of the report that are of this scenario */
+	size_t first, count; /* the results of the report that are of this scenario: every try */
 	size_t runs;         /* worlds, all tries of one counted once */
 	size_t passed, failed, inconclusive, flaky;
 	/* Where the rate of passing lies, by those runs that passed, failed or were flaky: what could not be

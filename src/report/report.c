@@ -29,10 +29,23 @@ static bool was_before(const struct report *report, size_t index, enum verdict v
 	return false;
 }
 
+static bool is_last_try(const struct report *report, size_t index)
+{
+	return index + 1 == report->result_count ||
+	       !is_next_try(&report->results[index], &report->results[index + 1]);
+}
+
+size_t report_last_try(const struct report *report, size_t index)
+{
+	while (!is_last_try(report, index))
+		index++;
+	return index;
+}
+
 enum outcome report_outcome(const struct report *report, size_t index)
 {
 	const struct report_result *result = &report->results[index];
-	if (index + 1 < report->result_count && is_next_try(result, result + 1))
+	if (!is_last_try(report, index))
 		return OUTCOME_RETRIED;
 	bool failed = was_before(report, index, VERDICT_FAIL);
 	switch (result->judgement->verdict) {

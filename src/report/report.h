@@ -45,6 +45,7 @@ enum outcome {
 	OUTCOME_FLAKY,   /* passed after a try that failed */
 	OUTCOME_RETRIED, /* a later try decides */
 };
+enum { OUTCOME_COUNT = OUTCOME_RETRIED + 1 };
 extern const char *const outcome_names[]; /* "pass", "fail", "inconclusive", "flaky", "retried" */
 
 /* A run: all its worlds, in the order in which they are shown: a scenario's together, the tries of one
@@ -73,6 +74,8 @@ struct report_totals {
 };
 
 struct report_totals report_totals(const struct report *report);
+/* The last try of the world that a result is a try of: the one whose outcome is the world's. */
+size_t report_last_try(const struct report *report, size_t index);
 enum outcome report_outcome(const struct report *report, size_t index);
 /* That of the signal if one ended the run; else 0 all passed, 1 one failed or was flaky (unless that is
  * allowed), 3 the environment, 4 inconclusive, 5 nothing was run; the first that applies of 1 3 5 4. */

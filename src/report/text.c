@@ -186,30 +186,19 @@ void text_world(
 	page_gap(page);
 }
 
-static bool is_same(const char *left, const char *right)
-{
-	return strcmp(left ? left : "", right ? right : "") == 0;
-}
-
-/* The expectations that are to blame, each once, with how often where that is more than once. */
-static void add_blamed(
-    struct buf *names, const struct report *report, const struct repetition *group, enum verdict verdict)
+/* The expectations that are to blame for the worlds of this outcome, each once, with for how many of them
+ * where that is more than one. */
+static void add_blamed(struct buf *names, const struct repetition *group, enum outcome outcome)
 {
 	const char *separator = ": ";
 	for (size_t i = 0; i < group->figure_count; i++) {
-		const struct expectation *expectation = group->figures[i].expectation;
-		size_t times = 0;
-		for (size_t k = group->first; k < group->first + group->count; k++) {
-			const struct judgement *judgement = report->results[k].judgement;
-			for (size_t f = 0; f < judgement->finding_count && judgement->verdict == verdict; f++)
-				times += judgement->findings[f].verdict == verdict &&
-					 is_same(judgement->findings[f].expectation->id, expectation->id);
-		}
-		if (times == 0)
+		const char *id = group->figures[i].expectation->id;
+		size_t worlds = group->figures[i].blamed[outcome];
+		if (worlds == 0)
 			continue;
-		buf_addf(names, "%s%s", separator, expectation->id ? expectation->id : "");
-		if (times > 1)
-			buf_addf(names, " (%zu)", times);
+		buf_addf(names, "%s%s", separator, id ? id : "");
+		if (worlds > 1)
+			buf_addf(names, " (%zu)", worlds);
 		separator = ", ";
 	}
 }
@@ -249,8 +238,7 @@ static void print_list(struct page *page, const struct report *report, const str
 			buf_add_string(&names, first->plan->name ? first->plan->name : "");
 		if (groups[i].runs > 1)
 			buf_addf(&names, " (%zu of %zu)", count, groups[i].runs);
-		add_blamed(&names, report, &groups[i],
-		    outcome == OUTCOME_INCONCLUSIVE ? VERDICT_INCONCLUSIVE : VERDICT_FAIL);
+		add_blamed(&names, &groups[i], outcome);
 	}
 	if (names.length == 0)
 		return;
