@@ -52,16 +52,30 @@ static void print_world_line(
 	page_newline(page);
 }
 
+/* Of many runs not every one is shown, nor every try of one: what came of it may not be below. */
+static void print_replaced(struct page *page, const struct report *report, size_t index)
+{
+	const struct report_result *result = &report->results[index];
+	struct buf line CLEANUP(buf_release) = { 0 };
+	buf_addf(&line, "this try was %s; it was made again, ",
+	    result->judgement->verdict == VERDICT_FAIL ? "a failure" : "inconclusive");
+	if (result->attempts > 1)
+		buf_addf(&line, "and the outcome is %s",
+		    outcome_names[report_outcome(report, report_last_try(report, index))]);
+	else
+		buf_add_string(&line, "see below");
+	page_pad(page, 2);
+	page_wrap(page, INK_DOUBTFUL, buf_string(&line), line.length, 3);
+	page_newline(page);
+}
+
 /* Of a world that was tried more than once. */
 static void print_tries(struct page *page, const struct report *report, size_t index)
 {
 	const struct report_result *result = &report->results[index];
 	enum outcome outcome = report_outcome(report, index);
 	if (outcome == OUTCOME_RETRIED) {
-		page_pad(page, 2);
-		page_addf(page, INK_DOUBTFUL, "this try was %s; it was made again, see below",
-		    result->judgement->verdict == VERDICT_FAIL ? "a failure" : "inconclusive");
-		page_newline(page);
+		print_replaced(page, report, index);
 	} else if (result->retry > 0) {
 		page_pad(page, 2);
 		page_add(page, ink_of_outcome(outcome),

@@ -97,82 +97,158 @@ static void print_figures(struct page *page, const struct repetition *repetition
 	}
 }
 
+/* "[7]", "[7, retry 1]" */
+static void add_number(struct buf *out, const struct report_result *result)
+{
+	buf_addf(out, "[%d", result->attempt);
+	if (result->retry)
+		buf_addf(out, ", retry %d", result->retry);
+	buf_add_char(out, ']');
+}
+
+struct late_steps {
+	const struct late_step *most;
+	const struct report_result *most_of;
+	size_t worlds, warnings; /* worlds in which a step was late, and those with one to be warned of */
+};
+
+/* The tries from `first` to `last` are one world. */
+static void add_late_steps(struct late_steps *late, const struct report *report, size_t first, size_t last)
+{
+	bool is_late = false, warns = false;
+	for (size_t i = first; i <= last; i++) {
+		const struct judgement *judgement = report->results[i].judgement;
+		for (size_t k = 0; k < judgement->late_count; k++) {
+			is_late = true;
+			warns = warns || judgement->late[k].is_warning;
+			if (late->most && judgement->late[k].late_ns <= late->most->late_ns)
+				continue;
+			late->most = &judgement->late[k];
+			late->most_of = &report->results[i];
+		}
+	}
+	late->worlds += is_late;
+	late->warnings += warns;
+}
+
 /* Worlds that passed are not shown, and a step that came late in one would not be, either. */
 static void print_late_steps(
     struct page *page, const struct report *report, const struct repetition *repetition)
 {
 	struct buf line CLEANUP(buf_release) = { 0 };
-	const struct report_result *most_of = NULL;
-	const struct late_step *most = NULL;
-	size_t late = 0, warnings = 0;
-	for (size_t i = repetition->first; i < repetition->first + repetition->count; i++) {
-		const struct judgement *judgement = report->results[i].judgement;
-		bool warns = false;
-		late += judgement->late_count > 0;
-		for (size_t k = 0; k < judgement->late_count; k++) {
-			warns = warns || judgement->late[k].is_warning;
-			if (most && judgement->late[k].late_ns <= most->late_ns)
-				continue;
-			most = &judgement->late[k];
-			most_of = &report->results[i];
-		}
-		warnings += warns;
+	struct late_steps late = { 0 };
+	size_t end = repetition->first + repetition->count;
+	for (size_t i = repetition->first, last; i < end; i = last + 1) {
+		last = report_last_try(report, i);
+		add_late_steps(&late, report, i, last);
 	}
-	if (!most)
+	if (!late.most)
 		return;
-	buf_addf(&line, "in %zu of %zu worlds a step was late, in %zu to be warned of; most in [%d]: ", late,
-	    repetition->count, warnings, most_of->attempt);
-	describe_late(&line, most_of->plan, most);
+	buf_addf(&line, "in %zu of %zu worlds a step was late, in %zu to be warned of; most in ", late.worlds,
+	    repetition->runs, late.warnings);
+	add_number(&line, late.most_of);
+	buf_add_string(&line, ": ");
+	describe_late(&line, late.most_of->plan, late.most);
 	page_pad(page, INDENT);
-	page_add(page, INK_DOUBTFUL, warnings ? "warning: late: " : "late: ");
+	page_add(page, INK_DOUBTFUL, late.warnings ? "warning: late: " : "late: ");
 	page_wrap(page, INK_PLAIN, buf_string(&line), line.length, 3);
 	page_newline(page);
 }
 
 /* ---- which worlds are shown ---- */
 
-struct kinds {
-	const char **ids; /* borrowed */
+/* Why a world is shown: what it became, or OUTCOME_RETRIED of a try that did not decide that, and the
+ * expectation that is to blame. What could not be judged takes no place from what failed, nor does a try that
+ * another one replaced take one from either. */
+struct kind {
+	enum outcome outcome;
+	enum verdict verdict;
+	const char *id; /* borrowed */
 	size_t count;
-	size_t *shown;
-	size_t shown_count;
+};
+
+struct kinds {
+	struct kind *items;
+	size_t count;
 };
 
 /* Counts one more of this kind; true if it is among the first. */
-static bool is_among_first(struct kinds *kinds, const char *id)
+static bool is_among_first(struct kinds *kinds, struct kind kind)
 {
-	for (size_t i = 0; i < kinds->count; i++)
-		if (strcmp(kinds->ids[i], id) == 0)
-			return ++kinds->shown[i] <= SHOWN_OF_A_KIND;
-	*array_push(kinds->ids, kinds->count) = id;
-	*array_push(kinds->shown, kinds->shown_count) = 1;
+	for (size_t i = 0; i < kinds->count; i++) {
+		struct kind *known = &kinds->items[i];
+		if (known->outcome == kind.outcome && known->verdict == kind.verdict &&
+		    strcmp(known->id, kind.id) == 0)
+			return ++known->count <= SHOWN_OF_A_KIND;
+	}
+	kind.count = 1;
+	*array_push(kinds->items, kinds->count) = kind;
 	return true;
 }
 
 /* A world is shown for an expectation of which not enough were shown yet. */
-static bool has_news(struct kinds *kinds, const struct judgement *judgement)
+static bool has_news(struct kinds *kinds, enum outcome outcome, const struct judgement *judgement)
 {
+	struct kind kind = { .outcome = outcome, .verdict = judgement->verdict };
 	bool news = false, blamed = false;
 	for (size_t i = 0; i < judgement->finding_count && !judgement->environment; i++) {
 		const struct finding *finding = &judgement->findings[i];
 		if (finding->verdict != judgement->verdict)
 			continue;
 		blamed = true;
-		if (is_among_first(kinds, finding->expectation->id ? finding->expectation->id : ""))
+		kind.id = finding->expectation->id ? finding->expectation->id : "";
+		if (is_among_first(kinds, kind))
 			news = true;
 	}
-	return blamed ? news : is_among_first(kinds, judgement->reason ? judgement->reason : "");
+	kind.id = judgement->reason ? judgement->reason : "";
+	return blamed ? news : is_among_first(kinds, kind);
 }
 
-static void print_hidden(struct page *page, const struct buf *hidden, size_t count)
+/* What a world became, of the try that made it so: the last that failed, where one did. Of any other try
+ * OUTCOME_RETRIED. */
+static enum outcome decided_by(const struct report *report, size_t index)
 {
-	if (count == 0)
-		return;
+	size_t decisive = report_last_try(report, index);
+	enum outcome outcome = report_outcome(report, decisive);
+	if (outcome == OUTCOME_FAIL || outcome == OUTCOME_FLAKY)
+		while (report->results[decisive].judgement->verdict != VERDICT_FAIL)
+			decisive--;
+	return index == decisive ? outcome : OUTCOME_RETRIED;
+}
+
+/* Those that are not shown, by what they became. */
+struct hidden {
+	struct buf names;
+	size_t count;
+};
+
+static void hide(struct hidden *hidden, const struct report_result *result)
+{
+	buf_add_string(&hidden->names, hidden->count++ ? " " : "");
+	add_number(&hidden->names, result);
+}
+
+static void print_hidden(struct page *page, const struct hidden hidden[OUTCOME_COUNT])
+{
+	static const struct {
+		enum outcome outcome;
+		const char *what;
+	} lines[] = {
+		{ OUTCOME_FAIL, "more failed like these: " },
+		{ OUTCOME_FLAKY, "more were flaky like these: " },
+		{ OUTCOME_INCONCLUSIVE, "more were inconclusive like these: " },
+		{ OUTCOME_RETRIED, "more tries like these were made again: " },
+	};
 	page_gap(page);
-	page_pad(page, INDENT);
-	page_addf(page, INK_DIM, "%zu more like these: ", count);
-	page_wrap(page, INK_DIM, buf_string(hidden), hidden->length, 4);
-	page_newline(page);
+	for (size_t i = 0; i < ARRAY_LENGTH(lines); i++) {
+		const struct hidden *those = &hidden[lines[i].outcome];
+		if (those->count == 0)
+			continue;
+		page_pad(page, INDENT);
+		page_addf(page, INK_DIM, "%zu %s", those->count, lines[i].what);
+		page_wrap(page, INK_DIM, buf_string(&those->names), those->names.length, 4);
+		page_newline(page);
+	}
 	page_gap(page);
 }
 
@@ -180,8 +256,7 @@ void text_repetition(
     struct page *page, const struct report *report, const struct repetition *repetition, bool verbose)
 {
 	struct kinds kinds = { 0 };
-	struct buf hidden CLEANUP(buf_release) = { 0 };
-	size_t hidden_count = 0;
+	struct hidden hidden[OUTCOME_COUNT] = { 0 };
 	page_gap(page);
 	print_heading(page, report, repetition);
 	print_figures(page, repetition);
@@ -190,13 +265,14 @@ void text_repetition(
 	for (size_t i = repetition->first; i < repetition->first + repetition->count; i++) {
 		const struct report_result *result = &report->results[i];
 		bool passed = result->judgement->verdict == VERDICT_PASS;
-		if (passed ? verbose && !result->reduced : has_news(&kinds, result->judgement)) {
+		enum outcome outcome = decided_by(report, i);
+		if (passed ? verbose && !result->reduced : has_news(&kinds, outcome, result->judgement))
 			text_world(page, report, i, NAME_COLUMNS_MAX, verbose);
-		} else if (!passed) {
-			buf_addf(&hidden, "%s[%d]", hidden_count++ ? " " : "", result->attempt);
-		}
+		else if (!passed)
+			hide(&hidden[outcome], result);
 	}
-	print_hidden(page, &hidden, hidden_count);
-	free(kinds.ids);
-	free(kinds.shown);
+	print_hidden(page, hidden);
+	for (size_t i = 0; i < OUTCOME_COUNT; i++)
+		buf_release(&hidden[i].names);
+	free(kinds.items);
 }
