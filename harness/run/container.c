@@ -43,6 +43,7 @@ void container_free(struct container *container)
 	timer_cancel(container->timer);
 	helper_free(container->helper);
 	container_stream_free(container->stream);
+	free(container->stop_signal);
 	free(container->name);
 	free(container->id);
 	free(container);
@@ -147,6 +148,11 @@ static void finish(struct container *container, const struct err *err)
 	container->busy = false;
 	timer_cancel(container->timer);
 	container->timer = NULL;
+	/* What it dies of from now on is a kill only as far as the signal that was sent explains it. */
+	if (container->asked == ASKED_KILL) {
+		sent_signal_finish(&container->sent, loop_now_ns(container->world->config.loop));
+		container->asked = ASKED_NOTHING;
+	}
 	container->done(container->done_owner, container, err);
 }
 
@@ -286,10 +292,15 @@ static void ask(struct container *container, enum asked asked, enum proof proof)
 	    false; /* a kill for want of memory before this is not what it dies of now */
 }
 
-/* The process is sure to end by it. */
-static bool is_deadly(const char *signal)
+static void send_signal(struct container *container, const char *signal)
 {
-	return strcmp(signal, "SIGKILL") == 0 || strcmp(signal, "KILL") == 0 || strcmp(signal, "9") == 0;
+	const struct service *service = container->service;
+	ask(container, ASKED_KILL, signal_is_deadly(signal) ? PROOF_DIE : PROOF_NONE);
+	sent_signal_begin(&container->sent, signal,
+	    container->stop_signal ? container->stop_signal : service->stop_signal,
+	    service->stop_grace_period_ns, container->asked_ns);
+	container->call = engine_container_kill(
+	    container->world->config.engine, container->id, signal, answered, container);
 }
 
 static void send_action(struct container *container, enum step_kind action, const char *signal)
@@ -306,8 +317,7 @@ static void send_action(struct container *container, enum step_kind action, cons
 		container->call = engine_container_stop(engine, container->id, grace_ns, answered, container);
 		return;
 	case STEP_KILL:
-		ask(container, ASKED_KILL, is_deadly(signal) ? PROOF_DIE : PROOF_NONE);
-		container->call = engine_container_kill(engine, container->id, signal, answered, container);
+		send_signal(container, signal);
 		return;
 	case STEP_CRASH:
 		ask(container, ASKED_CRASH, PROOF_DIE);

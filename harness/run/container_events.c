@@ -13,14 +13,19 @@ static const char *attribute(const json_t *event, const char *name)
 	    json_object_get(json_object_get(json_object_get(event, "Actor"), "Attributes"), name));
 }
 
+static int64_t stamp_of(const struct container *container, const json_t *event)
+{
+	int64_t stamp = json_integer_value(json_object_get(event, "timeNano"));
+	return engine_clock_loop_ns(container->world->config.clock, stamp);
+}
+
 /* When it happened: not before `earliest_ns`, and by the engine's stamp it had. */
 static void record(struct container *container, const json_t *event, const char *what, bool asked,
     int64_t earliest_ns, int exit_code)
 {
 	if (world_is_over(container->world))
 		return;
-	int64_t stamp = json_integer_value(json_object_get(event, "timeNano"));
-	int64_t to_ns = engine_clock_loop_ns(container->world->config.clock, stamp);
+	int64_t to_ns = stamp_of(container, event);
 	int64_t error_ns = container->world->config.clock->error_ns;
 	int64_t from_ns = earliest_ns && earliest_ns < to_ns ? earliest_ns : to_ns - error_ns;
 	recorder_add(container->world->recorder,
@@ -42,6 +47,12 @@ static void inspected(void *owner, json_t *reply, const struct err *err)
 	if (err || container->state != CONTAINER_RUNNING)
 		return; /* It has died meanwhile, or the next start asks again. */
 	container->pid = (pid_t)json_integer_value(json_object_get(json_object_get(reply, "State"), "Pid"));
+	const char *stop_signal =
+	    json_string_value(json_object_get(json_object_get(reply, "Config"), "StopSignal"));
+	if (!stop_signal || !*stop_signal)
+		return;
+	free(container->stop_signal);
+	container->stop_signal = xstrdup(stop_signal);
 }
 
 static void on_start(struct container *container, const json_t *event)
@@ -52,6 +63,8 @@ static void on_start(struct container *container, const json_t *event)
 	container->started = true;
 	container->healthy = container->completed = container->out_of_memory = false;
 	container->exhausted_ns = 0;
+	if (container->asked != ASKED_KILL)
+		container->sent = (struct sent_signal){ 0 };
 	container->restarts = asked ? 0 : container->restarts + 1;
 	if (world_is_over(container->world))
 		return;
@@ -97,7 +110,8 @@ static bool is_for_memory(const struct container *container, int exit_code)
 	return exit_code == EXIT_SIGKILL && (container->out_of_memory || is_exhausted(container));
 }
 
-static const char *name_death(const struct container *container, int exit_code, bool *ret_asked)
+static const char *name_death(
+    const struct container *container, int exit_code, int64_t at_ns, bool *ret_asked)
 {
 	*ret_asked = true;
 	if (is_for_memory(container, exit_code)) {
@@ -109,17 +123,18 @@ static const char *name_death(const struct container *container, int exit_code, 
 	case ASKED_RESTART:
 	case ASKED_REMOVE:
 		return "stopped";
-	case ASKED_KILL:
-		return "killed";
 	case ASKED_CRASH:
 		if (is_the_crash(container, exit_code))
 			return "crashed";
 		break;
 	case ASKED_NOTHING:
 	case ASKED_START:
+	case ASKED_KILL:
 	case ASKED_EXHAUST:
 		break;
 	}
+	if (sent_signal_explains(&container->sent, exit_code, at_ns))
+		return "killed";
 	*ret_asked = false;
 	return "exited";
 }
@@ -130,22 +145,31 @@ static void on_die(struct container *container, const json_t *event)
 	int64_t number = -1;
 	int exit_code = code && number_parse(code, 0, INT_MAX, &number) == 0 ? (int)number : -1;
 	bool asked;
-	const char *what = name_death(container, exit_code, &asked);
+	int64_t at_ns = stamp_of(container, event);
+	const char *what = name_death(container, exit_code, at_ns, &asked);
+	bool is_killed = strcmp(what, "killed") == 0;
+	int64_t asked_ns = is_killed ? container->sent.sent_ns : container->asked_ns;
 	container_set_state(container, CONTAINER_EXITED);
 	container->healthy = false;
 	container->completed = exit_code == 0;
 	container->exit_code = exit_code;
-	container->is_let_lie = container->asked == ASKED_STOP || container->asked == ASKED_REMOVE ||
-				(container->asked == ASKED_KILL && container->proof == PROOF_DIE);
+	container->is_let_lie =
+	    container->asked == ASKED_STOP || container->asked == ASKED_REMOVE ||
+	    (container->asked == ASKED_KILL && is_killed && container->proof == PROOF_DIE);
 	engine_cancel(container->inspection);
 	container->inspection = NULL;
 	container_stream_died(container->stream);
 	container->died_ns = loop_now_ns(container->world->config.loop);
 	container->died_of_memory = strcmp(what, "oom-killed") == 0;
 	if (container->died_of_memory && !container->out_of_memory)
-		record(container, event, "out-of-memory", asked, asked ? container->asked_ns : 0, -1);
-	record(container, event, what, asked, asked ? container->asked_ns : 0, exit_code);
-	/* One death was made as if by itself; the next one is its own. */
+		record(container, event, "out-of-memory", asked, asked ? asked_ns : 0, -1);
+	record(container, event, what, asked, asked ? asked_ns : 0, exit_code);
+	/* One death was sent for, or made as if by itself; the next one is its own. But a signal that is
+	 * being sent may meet who is started meanwhile. */
+	if (container->asked != ASKED_KILL)
+		container->sent = (struct sent_signal){ 0 };
+	else if (is_killed)
+		container->sent.has_ended_it = true;
 	if (container->asked == ASKED_CRASH || container->asked == ASKED_EXHAUST)
 		container->asked = ASKED_NOTHING;
 	container_prove(container, PROOF_DIE);

@@ -5,6 +5,7 @@
 #include "run/container.h"
 #include "run/container_stream.h"
 #include "run/helper.h"
+#include "run/sent_signal.h"
 
 /* What a step asked for last: tells what a start or a death means. */
 enum asked {
@@ -37,7 +38,9 @@ struct container {
 
 	enum asked asked;
 	int64_t asked_ns;
-	int64_t died_ns; /* the last death, as the trace has it */
+	struct sent_signal sent; /* by a kill step that is under way or over */
+	char *stop_signal;       /* as the engine says, which knows the image's; NULL: not known */
+	int64_t died_ns;         /* when the last death was heard of */
 	bool died_of_memory;
 	int64_t exhausted_ns; /* a step has used up its memory, and it has not died of it so far; 0: no */
 	int exit_code;        /* of that; -1: not known */
