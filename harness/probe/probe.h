@@ -108,6 +108,9 @@ struct readiness_config {
 };
 struct readiness_answer {
 	int64_t asked_ns, answered_ns; /* the try that said so */
+	/* The try before it, which said otherwise, was asked then: it became so no sooner. A try that found
+	 * no connection, or no answer in time, has said so as of when it was asked. 0: it is the first. */
+	int64_t otherwise_ns;
 	enum readiness readiness;
 	const char *detail; /* one line in the server's own words where it said any: outside data */
 };
@@ -117,6 +120,8 @@ struct readiness_probe;
  * READINESS_READY was reported; it is to be stopped all the same. */
 struct readiness_probe *readiness_probe_start(struct loop *loop, const struct readiness_config *config,
     readiness_change *change, void *owner, struct err *err) MUST_CHECK;
+/* When the last try that has ended was asked; 0: none has. */
+int64_t readiness_probe_asked_ns(const struct readiness_probe *probe);
 /* May be called from `change`. NULL is allowed. */
 void readiness_probe_stop(struct readiness_probe *probe);
 

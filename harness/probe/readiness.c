@@ -21,6 +21,7 @@ struct readiness_probe {
 	void *attempt; /* the try under way, or NULL */
 	struct timer *deadline;
 	int64_t asked_ns, answered_ns;
+	int64_t last_asked_ns;  /* of the try before this one; 0: there was none */
 	struct timer *conclude; /* set once the try has said something */
 	enum readiness said;
 	struct buf words;
@@ -91,6 +92,9 @@ static void conclude(void *owner)
 	struct readiness_probe *probe = owner;
 	probe->conclude = NULL;
 	end_try(probe);
+	/* What it says has changed since the try before this one was asked, told or not. */
+	int64_t otherwise_ns = probe->last_asked_ns;
+	probe->last_asked_ns = probe->asked_ns;
 	if (probe->told && probe->last == probe->said)
 		return;
 	probe->told = true;
@@ -99,6 +103,7 @@ static void conclude(void *owner)
 		ticker_stop(steal_ptr(probe->ticker));
 	struct readiness_answer answer = { .asked_ns = probe->asked_ns,
 		.answered_ns = probe->answered_ns,
+		.otherwise_ns = otherwise_ns,
 		.readiness = probe->said,
 		.detail = buf_string(&probe->words) };
 	probe->telling = true;
@@ -210,6 +215,11 @@ struct readiness_probe *readiness_probe_start(struct loop *loop, const struct re
 	probe->config.database = copy(config->database);
 	probe->ticker = ticker_start(loop, loop_now_ns(loop), config->every_ns, tick, probe);
 	return probe;
+}
+
+int64_t readiness_probe_asked_ns(const struct readiness_probe *probe)
+{
+	return probe->last_asked_ns;
 }
 
 void readiness_probe_stop(struct readiness_probe *probe)

@@ -23,6 +23,7 @@ struct fixture {
 	struct scripted_server server;
 	struct readiness_probe *probe;
 	enum readiness changes[CHANGES];
+	struct readiness_answer answers[CHANGES];
 	size_t count, wanted;
 	struct buf detail; /* of the last change */
 };
@@ -61,6 +62,7 @@ static void changed(void *owner, const struct readiness_answer *answer)
 {
 	struct fixture *fixture = owner;
 	assert_true(answer->answered_ns >= answer->asked_ns);
+	fixture->answers[fixture->count] = *answer;
 	fixture->changes[fixture->count++] = answer->readiness;
 	buf_clear(&fixture->detail);
 	if (fixture->count >= fixture->wanted) {
@@ -334,6 +336,16 @@ static void test_the_connection_attempt_is_not_answered(void **state)
 		close(fillers[i]);
 }
 
+/* What it says changed after this try, which the server met as its connection `last`, from 0. */
+static void check_otherwise(const struct fixture *fixture, const struct readiness_answer *answer, size_t last)
+{
+	assert_true(answer->otherwise_ns <= fixture->server.accepted_ns[last]);
+	if (last > 0)
+		assert_true(answer->otherwise_ns > fixture->server.accepted_ns[last - 1]);
+	assert_true(answer->otherwise_ns > 0);
+	assert_true(answer->otherwise_ns < answer->asked_ns);
+}
+
 static void test_only_changes_are_told_and_ready_ends_it(void **state)
 {
 	struct fixture *fixture = *state;
@@ -360,6 +372,63 @@ static void test_only_changes_are_told_and_ready_ends_it(void **state)
 	assert_int_equal(fixture->changes[1], READINESS_LOADING);
 	assert_int_equal(fixture->changes[2], READINESS_READY);
 	assert_int_equal(atomic_load(&fixture->server.connections), ARRAY_LENGTH(starting));
+	/* It changed after the last try that said otherwise, told or not. */
+	assert_int_equal(fixture->answers[0].otherwise_ns, 0);
+	check_otherwise(fixture, &fixture->answers[1], 1);
+	check_otherwise(fixture, &fixture->answers[2], 4);
+}
+
+/* No answer in time is an answer, as of when it was asked. */
+static void test_it_was_hung_when_it_was_last_asked(void **state)
+{
+	struct fixture *fixture = *state;
+	static const struct script thawing[] = { { .end = END_SILENCE }, { .end = END_SILENCE },
+		{ .read_first = true, .bytes = "+PONG\r\n" } };
+	scripted_server_start(&fixture->server, thawing, ARRAY_LENGTH(thawing));
+	run_until(fixture, 2, (struct readiness_config){ .protocol = "redis", .timeout_ns = SHORT_NS });
+	assert_int_equal(fixture->changes[0], READINESS_HUNG);
+	assert_int_equal(fixture->changes[1], READINESS_READY);
+	/* The second try: the first had its time before it, as it had before the third. */
+	assert_true(fixture->answers[1].otherwise_ns - fixture->answers[0].asked_ns >= SHORT_NS);
+	assert_true(fixture->answers[1].asked_ns - fixture->answers[1].otherwise_ns >= SHORT_NS);
+}
+
+struct late_start {
+	struct fixture *fixture;
+	struct timer *timer;
+	int64_t refused_ns; /* the last try that was surely refused */
+};
+
+/* Listens once the second refusal has come, of which nothing is told. */
+static void listen_late(void *owner)
+{
+	static const struct script ready = { .read_first = true, .bytes = "+PONG\r\n" };
+	struct late_start *start = owner;
+	struct fixture *fixture = start->fixture;
+	start->timer = NULL;
+	int64_t asked_ns = readiness_probe_asked_ns(fixture->probe);
+	if (fixture->count == 0 || asked_ns == fixture->answers[0].asked_ns) {
+		start->timer =
+		    timer_start(fixture->loop, loop_now_ns(fixture->loop) + NS_PER_MS, listen_late, start);
+		return;
+	}
+	start->refused_ns = asked_ns;
+	scripted_server_start(&fixture->server, &ready, 1);
+}
+
+static void test_it_was_refused_when_it_was_last_asked(void **state)
+{
+	struct fixture *fixture = *state;
+	struct late_start start = { .fixture = fixture };
+	start.timer = timer_start(fixture->loop, loop_now_ns(fixture->loop), listen_late, &start);
+	run_until(fixture, 2, (struct readiness_config){ .protocol = "redis", .timeout_ns = PATIENCE_NS });
+	assert_null(start.timer);
+	assert_int_equal(fixture->changes[0], READINESS_REFUSED);
+	assert_int_equal(fixture->answers[0].otherwise_ns, 0);
+	assert_int_equal(fixture->changes[1], READINESS_READY);
+	assert_true(start.refused_ns > fixture->answers[0].asked_ns);
+	assert_true(fixture->answers[1].otherwise_ns >= start.refused_ns);
+	assert_true(fixture->answers[1].otherwise_ns < fixture->answers[1].asked_ns);
 }
 
 static void test_the_users_shell_does_not_matter(void **state)
@@ -446,6 +515,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_the_connection_attempt_is_not_answered, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_only_changes_are_told_and_ready_ends_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_it_was_hung_when_it_was_last_asked, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_it_was_refused_when_it_was_last_asked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_users_shell_does_not_matter, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stopped_in_the_middle_says_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_configurations_are_explained, setup, teardown),

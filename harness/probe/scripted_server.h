@@ -15,7 +15,10 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
+
+#define SCRIPTED_MAX 64
 
 enum script_end {
 	END_CLOSE,   /* an orderly close */
@@ -41,7 +44,8 @@ struct scripted_server {
 	const struct script *scripts; /* one for each connection; the last one serves all that follow */
 	size_t script_count;
 	atomic_int connections;
-	struct buf request; /* what was read last */
+	_Atomic int64_t accepted_ns[SCRIPTED_MAX]; /* of the first of them, on the loop's clock */
+	struct buf request;                        /* what was read last */
 };
 
 /* The script that follows on the same connection, or NULL. */
@@ -71,7 +75,12 @@ static void *scripted_server_run(void *owner)
 	struct scripted_server *server = owner;
 	int client;
 	while ((client = accept(server->listener, NULL, NULL)) >= 0) {
-		size_t index = (size_t)atomic_fetch_add(&server->connections, 1);
+		struct timespec at;
+		clock_gettime(CLOCK_MONOTONIC, &at);
+		size_t index = (size_t)atomic_load(&server->connections);
+		if (index < SCRIPTED_MAX)
+			server->accepted_ns[index] = (int64_t)at.tv_sec * 1000000000 + at.tv_nsec;
+		atomic_fetch_add(&server->connections, 1);
 		const struct script *script =
 		    &server->scripts[index < server->script_count ? index : server->script_count - 1];
 		for (const struct script *next = script; next;

@@ -124,9 +124,9 @@ bool container_endpoint(const struct container *container, int port, char *buffe
 	return alive && sandbox_endpoint(container->world->sandboxes[container->index], port, buffer, size);
 }
 
-void container_look_again(struct container *container)
+void container_look_again(struct container *container, int64_t changed_ns)
 {
-	container_stream_look_again(container->stream, container);
+	container_stream_look_again(container->stream, container, changed_ns);
 }
 
 /* ---- one operation at a time ---- */

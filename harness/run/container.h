@@ -56,8 +56,8 @@ void container_on_event(struct container *container, const json_t *event);
 /* The world is over: kills its process, so that its log comes to an end. Quiet: no call is under way and the
  * log has been read to its end; world_on_quiet() is called whenever that may have come true. */
 void container_end(struct container *container);
-/* What it looks like from outside has changed: the readiness probe asks anew. */
-void container_look_again(struct container *container);
+/* What it looks like from outside has changed, not before changed_ns: the readiness probe asks anew. */
+void container_look_again(struct container *container, int64_t changed_ns);
 /* Its log is not read any further. */
 void container_mute(struct container *container);
 bool container_is_quiet(const struct container *container);

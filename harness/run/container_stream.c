@@ -4,6 +4,7 @@
 #include "probe/probe.h"
 #include "run/container.h"
 #include "run/container_private.h"
+#include "run/ready_since.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +21,7 @@ struct container_stream {
 	bool again;            /* the process began anew while the old log was still read */
 	char *id;
 	struct readiness_probe *readiness;
-	int64_t last_answer_ns; /* the readiness probe's answer before this one was asked then */
+	struct ready_since since;
 };
 
 struct container_stream *container_stream_new(struct world *world, size_t service)
@@ -125,6 +126,7 @@ void container_stream_begin(struct container_stream *stream, const char *id, int
 			log_attempts_client_started(stream->world->attempts[i], earliest_ns);
 	free(stream->id);
 	stream->id = xstrdup(id);
+	ready_since_begin(&stream->since, earliest_ns);
 	if (stream->log)
 		stream->again = true;
 	else
@@ -136,9 +138,7 @@ void container_stream_begin(struct container_stream *stream, const char *id, int
 static void on_readiness(void *owner, const struct readiness_answer *answer)
 {
 	struct container_stream *stream = owner;
-	/* It became so after the last answer that said otherwise was asked for. */
-	int64_t from_ns = stream->last_answer_ns ? stream->last_answer_ns : answer->asked_ns;
-	stream->last_answer_ns = answer->asked_ns;
+	int64_t from_ns = ready_since_ns(&stream->since, answer);
 	if (answer->readiness == READINESS_READY)
 		readiness_probe_stop(
 		    steal_ptr(stream->readiness)); /* the answer stays valid until we return */
@@ -195,15 +195,16 @@ void container_stream_reach(struct container_stream *stream, const struct contai
 	};
 	fill_credentials(&config, stream->service);
 	struct err err = ERR_INIT;
-	stream->last_answer_ns = 0;
 	stream->readiness =
 	    readiness_probe_start(stream->world->config.loop, &config, on_readiness, stream, &err);
 	if (!stream->readiness)
 		world_note_trouble(stream->world, err.message);
 }
 
-void container_stream_look_again(struct container_stream *stream, const struct container *container)
+void container_stream_look_again(
+    struct container_stream *stream, const struct container *container, int64_t changed_ns)
 {
+	ready_since_look_again(&stream->since, stream->readiness, changed_ns);
 	readiness_probe_stop(steal_ptr(stream->readiness));
 	container_stream_reach(stream, container);
 }

@@ -13,8 +13,9 @@ void container_stream_free(struct container_stream *stream);
 void container_stream_begin(struct container_stream *stream, const char *id, int64_t earliest_ns);
 /* Its address is known. */
 void container_stream_reach(struct container_stream *stream, const struct container *container);
-/* What stands between it and its clients has changed. */
-void container_stream_look_again(struct container_stream *stream, const struct container *container);
+/* What stands between it and its clients has changed, not before changed_ns. */
+void container_stream_look_again(
+    struct container_stream *stream, const struct container *container, int64_t changed_ns);
 /* Its process has ended; what it wrote last may still come. */
 void container_stream_died(struct container_stream *stream);
 /* Stops following the log. */

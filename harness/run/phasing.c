@@ -126,7 +126,7 @@ static void record(const struct looks *looks, int64_t from_ns, int64_t to_ns)
 		    .index = looks->script->step_count > 1 ? (int)looks->at + 1 : 0,
 		    .detail = detail.length ? buf_string(&detail) : NULL },
 	    });
-	container_look_again(looks->phasing->world->containers[looks->service]);
+	container_look_again(looks->phasing->world->containers[looks->service], from_ns);
 }
 
 static void enter(struct looks *looks, size_t at);
