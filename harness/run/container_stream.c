@@ -4,6 +4,7 @@
 #include "probe/probe.h"
 #include "run/container.h"
 #include "run/container_private.h"
+#include "run/log_times.h"
 #include "run/ready_since.h"
 
 #include <stdio.h>
@@ -18,7 +19,8 @@ struct container_stream {
 	size_t index;
 	struct engine_call *log;
 	int64_t last_stamp_ns; /* engine's stamp of the last line heard */
-	bool again;            /* the process began anew while the old log was still read */
+	struct log_times times;
+	bool again; /* the process began anew while the old log was still read */
 	char *id;
 	struct readiness_probe *readiness;
 	struct ready_since since;
@@ -56,14 +58,14 @@ bool container_stream_is_drained(const struct container_stream *stream)
 
 /* ---- the log ---- */
 
-static void feed_attempts(struct container_stream *stream, const struct event *line)
+static void feed_attempts(struct container_stream *stream, const struct event *line, bool is_stamped)
 {
 	const struct plan *plan = stream->world->config.plan;
 	for (size_t i = 0; i < plan->watch_count; i++) {
 		struct log_attempts *attempts = stream->world->attempts[i];
 		struct event attempt;
 		if (attempts && plan->watches[i].service == stream->index &&
-		    log_attempts_feed(attempts, line, &attempt))
+		    log_attempts_feed(attempts, line, is_stamped, &attempt))
 			recorder_add(stream->world->recorder, attempt);
 	}
 }
@@ -79,17 +81,19 @@ static void on_line(void *owner, const struct engine_log_line *line)
 	    line->engine_stamp_ns - line_stamp_ns(line->text, line->length, line->engine_stamp_ns);
 	if (world_is_over(stream->world) && read_ns - lag_ns > stream->world->ended_ns)
 		return; /* last words of a process that the teardown kills */
+	struct written written =
+	    log_times_next(&stream->times, line->output, read_ns, lag_ns, clock->error_ns);
 	struct event event = {
 		.kind = EVENT_LOG,
-		.from_ns = read_ns - lag_ns - clock->error_ns,
-		.to_ns = read_ns + clock->error_ns,
+		.from_ns = written.from_ns,
+		.to_ns = written.to_ns,
 		.of = stream->service->name,
 		.log = { .output = (int)line->output,
 		    .cut = line->cut,
 		    .line = { line->text, line->length } },
 	};
 	recorder_add(stream->world->recorder, event);
-	feed_attempts(stream, &event);
+	feed_attempts(stream, &event, written.is_stamped);
 }
 
 static void follow(struct container_stream *stream);
@@ -127,6 +131,7 @@ void container_stream_begin(struct container_stream *stream, const char *id, int
 	free(stream->id);
 	stream->id = xstrdup(id);
 	ready_since_begin(&stream->since, earliest_ns);
+	log_times_begin(&stream->times, earliest_ns);
 	if (stream->log)
 		stream->again = true;
 	else

@@ -350,6 +350,30 @@ static void test_an_end_of_its_own_as_it_is_killed(void **state)
 	end_life(&life);
 }
 
+static void test_a_line_was_written_before_it_was_read(void **state)
+{
+	struct fixture *fixture = *state;
+	struct life life;
+	begin_life(&life, fixture);
+	int64_t read_ns = loop_now_ns(life.loop) - 10 * NS_PER_MS;
+	int64_t stamp_ns = engine_clock_stamp_ns(&life.clock, read_ns);
+	time_t seconds = (time_t)(stamp_ns / NS_PER_S);
+	struct tm tm;
+	char when[32], line[128];
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &tm));
+	snprintf(line, sizeof(line), "%s.%09dZ ready\n", when, (int)(stamp_ns % NS_PER_S));
+	script(fixture, "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n", true);
+	const char header[] = { 1, 0, 0, 0, 0, 0, 0, (char)strlen(line) };
+	buf_add(&fixture->reply, header, sizeof(header));
+	buf_add(&fixture->reply, line, strlen(line));
+	container_stream_begin(life.container->stream, "id", read_ns - NS_PER_S);
+	wait_until(life.loop, life.count > 0);
+	assert_int_equal(life.events[0].kind, EVENT_LOG);
+	assert_in_range(width_of(&life.events[0]), 249 * NS_PER_MS, 251 * NS_PER_MS);
+	assert_in_range(life.events[0].to_ns + life.world.began_ns, read_ns - NS_PER_MS, read_ns + NS_PER_MS);
+	end_life(&life);
+}
+
 #define WITH_ENGINE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -364,6 +388,7 @@ int main(void)
 		WITH_ENGINE(test_the_grace_period_is_the_services),
 		WITH_ENGINE(test_another_signal_takes_nothing_back),
 		WITH_ENGINE(test_an_end_of_its_own_as_it_is_killed),
+		WITH_ENGINE(test_a_line_was_written_before_it_was_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,20 +57,26 @@ static bool line_matches(struct pattern *pattern, const struct event *line)
 	       pattern_match(pattern, line->log.line.bytes, line->log.line.length) == PATTERN_MATCH;
 }
 
-/* When the line was written: its own stamp, to a millisecond, where it has one. */
-static int64_t written_ns(const struct event *line)
+/* When the line was written, at the earliest and at the latest: its own stamp, to a millisecond, where it has
+ * one. */
+static int64_t earliest_ns(const struct event *line, bool is_stamped)
 {
-	int64_t latest_ns = line->from_ns + LINE_STAMP_GRAIN_NS;
-	return latest_ns < line->to_ns ? latest_ns : line->to_ns;
+	return is_stamped ? line->from_ns : line->to_ns;
 }
 
-static void end_attempt(
-    struct log_attempts *attempts, const struct event *line, const char *outcome, struct event *ret_event)
+static int64_t latest_ns(const struct event *line, bool is_stamped)
+{
+	int64_t ns = line->from_ns + LINE_STAMP_GRAIN_NS;
+	return is_stamped && ns < line->to_ns ? ns : line->to_ns;
+}
+
+static void end_attempt(struct log_attempts *attempts, const struct event *line, bool is_stamped,
+    const char *outcome, struct event *ret_event)
 {
 	*ret_event = (struct event){
 		.kind = EVENT_ATTEMPT,
 		.from_ns = attempts->began ? attempts->began_ns : attempts->last_ns,
-		.to_ns = written_ns(line),
+		.to_ns = latest_ns(line, is_stamped),
 		.of = attempts->watch->name,
 		.attempt = { .number = ++attempts->number,
 		    .outcome = outcome,
@@ -83,29 +89,31 @@ static void end_attempt(
 	attempts->last_ns = ret_event->to_ns;
 }
 
-bool log_attempts_feed(struct log_attempts *attempts, const struct event *line, struct event *ret_event)
+bool log_attempts_feed(
+    struct log_attempts *attempts, const struct event *line, bool is_stamped, struct event *ret_event)
 {
+	int64_t written_ns = earliest_ns(line, is_stamped);
 	if (line_matches(attempts->fails, line)) {
-		end_attempt(attempts, line, "failed", ret_event);
+		end_attempt(attempts, line, is_stamped, "failed", ret_event);
 		return true;
 	}
 	if (line_matches(attempts->succeeds, line)) {
-		end_attempt(attempts, line, "connected", ret_event);
+		end_attempt(attempts, line, is_stamped, "connected", ret_event);
 		return true;
 	}
 	if (line_matches(attempts->lost, line)) {
 		/* Stamps are as coarse as an attempt is short: the loss must not come after the attempt it
 		 * leads to. */
 		*ret_event = (struct event){ .kind = EVENT_LOST,
-			.from_ns = line->from_ns,
-			.to_ns = line->from_ns,
+			.from_ns = written_ns,
+			.to_ns = written_ns,
 			.of = attempts->watch->name };
-		attempts->last_ns = line->from_ns;
+		attempts->last_ns = written_ns;
 		return true;
 	}
 	if (line_matches(attempts->begins, line)) {
 		attempts->began = true;
-		attempts->began_ns = line->from_ns;
+		attempts->began_ns = written_ns;
 	}
 	return false;
 }

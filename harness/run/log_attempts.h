@@ -19,8 +19,11 @@ struct log_attempts *log_attempts_new(const struct watch *watch, struct err *err
 void log_attempts_free(struct log_attempts *attempts);
 /* The client process began (again): the first attempt cannot have begun before. */
 void log_attempts_client_started(struct log_attempts *attempts, int64_t at_ns);
-/* A line of the client's log, as an EVENT_LOG. Returns true and fills *ret_event (its strings borrowed from
- * the watch and the line) when the line is the end of an attempt or the loss of a connection. */
-bool log_attempts_feed(struct log_attempts *attempts, const struct event *line, struct event *ret_event);
+/* A line of the client's log, as an EVENT_LOG; `is_stamped`: it begins with a time of its own, which is its
+ * `from_ns`. Of one that does not, the engine's stamp counts, which is its `to_ns`. Returns true and fills
+ * *ret_event (its strings borrowed from the watch and the line) when the line is the end of an attempt or the
+ * loss of a connection. */
+bool log_attempts_feed(
+    struct log_attempts *attempts, const struct event *line, bool is_stamped, struct event *ret_event);
 
 #endif

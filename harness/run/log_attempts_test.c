@@ -35,7 +35,7 @@ static void feed(struct log_attempts *attempts, int64_t at_ms, const char *text,
     int number, int64_t from_ms, bool began_known)
 {
 	struct event line = line_at(at_ms, at_ms, text), event;
-	bool told = log_attempts_feed(attempts, &line, &event);
+	bool told = log_attempts_feed(attempts, &line, true, &event);
 	assert_int_equal(told, outcome != NULL);
 	if (!outcome)
 		return;
@@ -74,7 +74,7 @@ static void test_begins_and_loss(void **state)
 	feed(attempts, 3100, "Connecting", NULL, 0, 0, false);
 	feed(attempts, 3101, "Connected", "connected", 2, 3100, true);
 	struct event line = line_at(9000, 9000, "connection loss"), event;
-	assert_true(log_attempts_feed(attempts, &line, &event));
+	assert_true(log_attempts_feed(attempts, &line, true, &event));
 	assert_int_equal(event.kind, EVENT_LOST);
 	assert_int_equal(event.to_ns, 9000 * NS_PER_MS);
 	/* The begin of an attempt whose process died is not the begin of the next process's first. */
@@ -92,18 +92,42 @@ static void test_own_stamps(void **state)
 	struct err err = ERR_INIT;
 	struct log_attempts *attempts = log_attempts_new(&watch, &err);
 	struct event line = line_at(100, 350, "Connecting"), event;
-	assert_false(log_attempts_feed(attempts, &line, &event));
+	assert_false(log_attempts_feed(attempts, &line, true, &event));
 	line = line_at(120, 350, "attempt failed");
-	assert_true(log_attempts_feed(attempts, &line, &event));
+	assert_true(log_attempts_feed(attempts, &line, true, &event));
 	assert_int_equal(event.from_ns, 100 * NS_PER_MS);
 	assert_int_equal(event.to_ns, 121 * NS_PER_MS); /* the stamp is cut to its millisecond */
 	/* The loss, and in the same millisecond the attempt it leads to: in this order. */
 	line = line_at(500, 600, "loss");
-	assert_true(log_attempts_feed(attempts, &line, &event));
+	assert_true(log_attempts_feed(attempts, &line, true, &event));
 	int64_t lost_ns = event.to_ns;
 	line = line_at(500, 600, "attempt failed");
-	assert_true(log_attempts_feed(attempts, &line, &event));
+	assert_true(log_attempts_feed(attempts, &line, true, &event));
 	assert_true(lost_ns <= event.from_ns);
+	log_attempts_free(attempts);
+}
+
+/* The engine's stamp is all that is known of a line without one. */
+static void test_no_stamps(void **state)
+{
+	(void)state;
+	struct watch watch = watch_with(true);
+	struct err err = ERR_INIT;
+	struct log_attempts *attempts = log_attempts_new(&watch, &err);
+	struct event line = line_at(100, 350, "Connecting"), event;
+	assert_false(log_attempts_feed(attempts, &line, false, &event));
+	line = line_at(110, 360, "attempt failed");
+	assert_true(log_attempts_feed(attempts, &line, false, &event));
+	assert_int_equal(event.from_ns, 350 * NS_PER_MS);
+	assert_int_equal(event.to_ns, 360 * NS_PER_MS);
+	line = line_at(500, 750, "loss");
+	assert_true(log_attempts_feed(attempts, &line, false, &event));
+	assert_int_equal(event.from_ns, 750 * NS_PER_MS);
+	assert_int_equal(event.to_ns, 750 * NS_PER_MS);
+	line = line_at(500, 751, "attempt failed");
+	assert_true(log_attempts_feed(attempts, &line, false, &event));
+	assert_int_equal(event.from_ns, 750 * NS_PER_MS);
+	assert_int_equal(event.to_ns, 751 * NS_PER_MS);
 	log_attempts_free(attempts);
 }
 
@@ -113,6 +137,7 @@ int main(void)
 		cmocka_unit_test(test_ends_only),
 		cmocka_unit_test(test_begins_and_loss),
 		cmocka_unit_test(test_own_stamps),
+		cmocka_unit_test(test_no_stamps),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

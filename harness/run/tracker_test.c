@@ -167,6 +167,22 @@ static void test_services(void **state)
 	expect_until(fixture, 8, true);
 }
 
+/* The engine may have read it late: it counts unless it surely was before. */
+static void test_a_line_that_may_have_come_before(void **state)
+{
+	struct fixture *fixture = *state;
+	tracker_act(fixture->tracker, 6, 100 * NS_PER_MS);
+	for (int64_t read_ms = 99; read_ms <= 100; read_ms++) {
+		static const char line[] = "Job 3 scheduled";
+		tracker_feed(fixture->tracker, &(struct event){ .kind = EVENT_LOG,
+						   .of = "gateway",
+						   .from_ns = (read_ms - 90) * NS_PER_MS,
+						   .to_ns = read_ms * NS_PER_MS,
+						   .log = { .line = { line, strlen(line) } } });
+		expect_until(fixture, 9, read_ms == 100);
+	}
+}
+
 static void test_lines(void **state)
 {
 	struct fixture *fixture = *state;
@@ -190,6 +206,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_attempts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_services, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_lines, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_line_that_may_have_come_before, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
