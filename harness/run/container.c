@@ -139,6 +139,7 @@ static void begin(struct container *container, container_done *done, void *owner
 	container->answered = container->proven = false;
 	container->proof = PROOF_NONE;
 	container->action = STEP_HOLD;
+	container->acted_ns = loop_now_ns(container->world->config.loop);
 	container->done = done;
 	container->done_owner = owner;
 }

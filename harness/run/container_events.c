@@ -55,10 +55,16 @@ static void inspected(void *owner, json_t *reply, const struct err *err)
 	container->stop_signal = xstrdup(stop_signal);
 }
 
+/* A start comes after the step that asked for it, and after the end of the life before. */
+static int64_t earliest_start(const struct container *container, bool asked)
+{
+	return asked && container->asked_ns > container->dead_ns ? container->asked_ns : container->dead_ns;
+}
+
 static void on_start(struct container *container, const json_t *event)
 {
 	bool asked = container->asked == ASKED_START || container->asked == ASKED_RESTART;
-	int64_t earliest_ns = asked ? container->asked_ns : container->died_ns;
+	int64_t earliest_ns = earliest_start(container, asked);
 	container_set_state(container, CONTAINER_RUNNING);
 	container->started = true;
 	container->healthy = container->completed = container->out_of_memory = false;
@@ -160,6 +166,7 @@ static void on_die(struct container *container, const json_t *event)
 	container->inspection = NULL;
 	container_stream_died(container->stream);
 	container->died_ns = loop_now_ns(container->world->config.loop);
+	container->dead_ns = at_ns - container->world->config.clock->error_ns;
 	container->died_of_memory = strcmp(what, "oom-killed") == 0;
 	if (container->died_of_memory && !container->out_of_memory)
 		record(container, event, "out-of-memory", asked, asked ? asked_ns : 0, -1);
@@ -215,11 +222,11 @@ void container_on_event(struct container *container, const json_t *event)
 		on_oom(container, event);
 	} else if (strcmp(action, "pause") == 0) {
 		container_set_state(container, CONTAINER_PAUSED);
-		record(container, event, "paused", true, 0, -1);
+		record(container, event, "paused", true, container->acted_ns, -1);
 		container_prove(container, PROOF_PAUSE);
 	} else if (strcmp(action, "unpause") == 0) {
 		container_set_state(container, CONTAINER_RUNNING);
-		record(container, event, "unpaused", true, 0, -1);
+		record(container, event, "unpaused", true, container->acted_ns, -1);
 		container_prove(container, PROOF_UNPAUSE);
 	} else if (strcmp(action, "restart") == 0) {
 		container->asked = ASKED_NOTHING;

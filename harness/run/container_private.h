@@ -41,6 +41,7 @@ struct container {
 	struct sent_signal sent; /* by a kill step that is under way or over */
 	char *stop_signal;       /* as the engine says, which knows the image's; NULL: not known */
 	int64_t died_ns;         /* when the last death was heard of */
+	int64_t dead_ns;         /* when it was by the engine's stamp, at the earliest */
 	bool died_of_memory;
 	int64_t exhausted_ns; /* a step has used up its memory, and it has not died of it so far; 0: no */
 	int exit_code;        /* of that; -1: not known */
@@ -55,6 +56,7 @@ struct container {
 	bool awaits_log; /* a removal does: its process is dead, and its log is not read to the end */
 	enum proof proof;
 	enum step_kind action; /* what follows a creation; STEP_HOLD: nothing */
+	int64_t acted_ns;      /* it began */
 	const char *signal;
 	struct helper *helper; /* of a crash or an exhaustion */
 	struct timer *timer;   /* to the proof's deadline, or to the call back of what was so already */

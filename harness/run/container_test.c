@@ -126,6 +126,7 @@ static void let_pass(struct life *life, int64_t ns)
 	struct container *container = life->container;
 	container->asked_ns -= ns;
 	container->died_ns -= container->died_ns ? ns : 0;
+	container->dead_ns -= container->dead_ns ? ns : 0;
 	container->sent.sent_ns -= container->sent.sent_ns ? ns : 0;
 	container->sent.until_ns -= container->sent.until_ns ? ns : 0;
 }
@@ -350,6 +351,55 @@ static void test_an_end_of_its_own_as_it_is_killed(void **state)
 	end_life(&life);
 }
 
+/* It was frozen before the engine said so, and not before it was asked to. */
+static void test_a_pause_begins_when_it_is_asked_for(void **state)
+{
+	struct life life;
+	begin_life(&life, *state);
+	start(&life);
+	static const struct {
+		enum step_kind kind;
+		const char *action, *event;
+	} steps[] = { { STEP_PAUSE, "pause", "paused" }, { STEP_UNPAUSE, "unpause", "unpaused" } };
+	for (size_t i = 0; i < ARRAY_LENGTH(steps); i++) {
+		int done = life.done;
+		int64_t before_ns = loop_now_ns(life.loop) - life.world.began_ns;
+		begin_step(&life, steps[i].kind, NULL);
+		int64_t after_ns = loop_now_ns(life.loop) - life.world.began_ns;
+		tell(&life, steps[i].action, 0, 0);
+		const struct event *event = expect(&life, steps[i].event, true);
+		assert_in_range(event->from_ns, before_ns, after_ns);
+		assert_true(event->to_ns >= after_ns);
+		wait_until(life.loop, life.done > done);
+	}
+	end_life(&life);
+}
+
+/* What is started anew starts behind the engine's stamp of the end, whenever that was heard of. */
+static void test_a_start_comes_after_the_end(void **state)
+{
+	struct life life;
+	begin_life(&life, *state);
+	start(&life);
+	tell(&life, "die", 1, 300 * NS_PER_MS);
+	int64_t ended_ns = expect(&life, "exited", false)->to_ns;
+	tell(&life, "start", 0, 100 * NS_PER_MS);
+	const struct event *event = expect(&life, "restarted", false);
+	assert_int_equal(event->from_ns, ended_ns);
+	assert_true(event->to_ns > event->from_ns + 190 * NS_PER_MS);
+	/* By a step that first takes ten seconds to stop it. */
+	begin_step(&life, STEP_RESTART, NULL);
+	let_pass(&life, 10 * NS_PER_S);
+	tell(&life, "die", 0, 0);
+	ended_ns = expect(&life, "stopped", true)->to_ns;
+	tell(&life, "start", 0, 0);
+	event = expect(&life, "started", true);
+	assert_int_equal(event->from_ns, ended_ns);
+	tell(&life, "restart", 0, 0);
+	wait_until(life.loop, life.done == 2);
+	end_life(&life);
+}
+
 static void test_a_line_was_written_before_it_was_read(void **state)
 {
 	struct fixture *fixture = *state;
@@ -388,6 +438,8 @@ int main(void)
 		WITH_ENGINE(test_the_grace_period_is_the_services),
 		WITH_ENGINE(test_another_signal_takes_nothing_back),
 		WITH_ENGINE(test_an_end_of_its_own_as_it_is_killed),
+		WITH_ENGINE(test_a_pause_begins_when_it_is_asked_for),
+		WITH_ENGINE(test_a_start_comes_after_the_end),
 		WITH_ENGINE(test_a_line_was_written_before_it_was_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
