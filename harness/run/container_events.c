@@ -195,7 +195,7 @@ static bool has_just_died(const struct container *container)
 /* The kernel has killed a process of it. */
 static void on_oom(struct container *container, const json_t *event)
 {
-	bool asked = container->asked == ASKED_EXHAUST, is_late = has_just_died(container);
+	bool asked = is_exhausted(container), is_late = has_just_died(container);
 	if (container->out_of_memory || (is_late && container->died_of_memory))
 		return; /* told already, the second time with the death */
 	container->out_of_memory = !is_late;

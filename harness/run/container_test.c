@@ -351,6 +351,25 @@ static void test_an_end_of_its_own_as_it_is_killed(void **state)
 	end_life(&life);
 }
 
+/* The engine may tell of a victim of an exhaustion when the step is over. */
+static void test_a_victim_that_is_told_late(void **state)
+{
+	struct life life;
+	begin_life(&life, *state);
+	start(&life);
+	life.container->asked_ns = loop_now_ns(life.loop) - 100 * NS_PER_MS;
+	life.container->exhausted_ns = loop_now_ns(life.loop);
+	tell(&life, "oom", 0, 0);
+	expect(&life, "out-of-memory", true);
+	end_life(&life);
+	begin_life(&life, *state);
+	start(&life);
+	life.container->exhausted_ns = loop_now_ns(life.loop) - 4 * NS_PER_S;
+	tell(&life, "oom", 0, 0);
+	expect(&life, "out-of-memory", false);
+	end_life(&life);
+}
+
 /* It was frozen before the engine said so, and not before it was asked to. */
 static void test_a_pause_begins_when_it_is_asked_for(void **state)
 {
@@ -438,6 +457,7 @@ int main(void)
 		WITH_ENGINE(test_the_grace_period_is_the_services),
 		WITH_ENGINE(test_another_signal_takes_nothing_back),
 		WITH_ENGINE(test_an_end_of_its_own_as_it_is_killed),
+		WITH_ENGINE(test_a_victim_that_is_told_late),
 		WITH_ENGINE(test_a_pause_begins_when_it_is_asked_for),
 		WITH_ENGINE(test_a_start_comes_after_the_end),
 		WITH_ENGINE(test_a_line_was_written_before_it_was_read),
