@@ -302,8 +302,10 @@ static void enter(struct looks *looks, size_t at)
 	struct phase_step beside = { .phase = gate_beside(looks, step) };
 	if (looks->gate_moves || looks->gate != beside.phase)
 		gate(looks, &beside, 1);
-	if (looks->pending == 0)
-		made(looks); /* nobody could look it up */
+	if (looks->pending > 0)
+		return;
+	looks->from_ns = looks->to_ns = looks->began_ns; /* nobody could look it up */
+	made(looks);
 }
 
 void phasing_begin(struct phasing *phasing, const struct phase_script *scripts, size_t count,
