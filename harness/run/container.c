@@ -311,6 +311,7 @@ static void send_action(struct container *container, enum step_kind action, cons
 	switch (action) {
 	case STEP_START:
 		ask(container, ASKED_START, PROOF_START);
+		container_stream_expect(container->stream);
 		container->call = engine_container_start(engine, container->id, answered, container);
 		return;
 	case STEP_STOP:

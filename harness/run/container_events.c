@@ -179,6 +179,8 @@ static void on_die(struct container *container, const json_t *event)
 		container->sent.has_ended_it = true;
 	if (container->asked == ASKED_CRASH || container->asked == ASKED_EXHAUST)
 		container->asked = ASKED_NOTHING;
+	if (container->asked == ASKED_RESTART || !container_is_dead_for_good(container))
+		container_stream_expect(container->stream);
 	container_prove(container, PROOF_DIE);
 }
 

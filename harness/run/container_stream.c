@@ -6,6 +6,7 @@
 #include "run/container_private.h"
 #include "run/log_times.h"
 #include "run/ready_since.h"
+#include "run/sandbox.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +25,9 @@ struct container_stream {
 	char *id;
 	struct readiness_probe *readiness;
 	struct ready_since since;
+	bool is_early;                 /* it does not run yet, as far as the engine has told */
+	struct readiness_answer early; /* the last one, to be told then; with `early_words` as its detail */
+	char *early_words;             /* NULL: there was none */
 };
 
 struct container_stream *container_stream_new(struct world *world, size_t service)
@@ -41,6 +45,7 @@ void container_stream_free(struct container_stream *stream)
 		return;
 	engine_cancel(stream->log);
 	readiness_probe_stop(stream->readiness);
+	free(stream->early_words);
 	free(stream->id);
 	free(stream);
 }
@@ -140,13 +145,9 @@ void container_stream_begin(struct container_stream *stream, const char *id, int
 
 /* ---- readiness ---- */
 
-static void on_readiness(void *owner, const struct readiness_answer *answer)
+static void tell(struct container_stream *stream, const struct readiness_answer *answer)
 {
-	struct container_stream *stream = owner;
 	int64_t from_ns = ready_since_ns(&stream->since, answer);
-	if (answer->readiness == READINESS_READY)
-		readiness_probe_stop(
-		    steal_ptr(stream->readiness)); /* the answer stays valid until we return */
 	recorder_add(stream->world->recorder, (struct event){
 						  .kind = EVENT_SERVICE,
 						  .from_ns = from_ns,
@@ -157,6 +158,21 @@ static void on_readiness(void *owner, const struct readiness_answer *answer)
 						      .by = "probe",
 						      .detail = answer->detail },
 					      });
+}
+
+static void on_readiness(void *owner, const struct readiness_answer *answer)
+{
+	struct container_stream *stream = owner;
+	if (answer->readiness == READINESS_READY)
+		readiness_probe_stop(
+		    steal_ptr(stream->readiness)); /* the answer stays valid until we return */
+	if (!stream->is_early) {
+		tell(stream, answer);
+		return;
+	}
+	free(stream->early_words);
+	stream->early = *answer;
+	stream->early.detail = stream->early_words = xstrdup(answer->detail);
 }
 
 /* The official images take the password as an argument of the server or, often, from the environment. */
@@ -183,12 +199,8 @@ static void fill_credentials(struct readiness_config *config, const struct servi
 		config->database = config->user;
 }
 
-void container_stream_reach(struct container_stream *stream, const struct container *container)
+static void start_probe(struct container_stream *stream, char *endpoint)
 {
-	char endpoint[128];
-	if (!stream->service->protocol || stream->readiness ||
-	    !container_endpoint(container, stream->service->protocol_port, endpoint, sizeof(endpoint)))
-		return;
 	char *colon = strrchr(endpoint, ':');
 	*colon = '\0';
 	struct readiness_config config = {
@@ -206,16 +218,59 @@ void container_stream_reach(struct container_stream *stream, const struct contai
 		world_note_trouble(stream->world, err.message);
 }
 
+static void stop_probe(struct container_stream *stream)
+{
+	readiness_probe_stop(steal_ptr(stream->readiness));
+	free(steal_ptr(stream->early_words));
+	stream->is_early = false;
+}
+
+void container_stream_expect(struct container_stream *stream)
+{
+	char endpoint[128];
+	const struct sandbox *sandbox = stream->world->sandboxes[stream->index];
+	stop_probe(stream);
+	if (world_is_over(stream->world) || !stream->service->protocol || !sandbox ||
+	    !sandbox_endpoint(sandbox, stream->service->protocol_port, endpoint, sizeof(endpoint)))
+		return;
+	stream->is_early = true;
+	start_probe(stream, endpoint);
+}
+
+/* What was heard before it was known to run. */
+static void tell_early(struct container_stream *stream)
+{
+	char *words OWNED = steal_ptr(stream->early_words);
+	stream->is_early = false;
+	if (words)
+		tell(stream, &stream->early);
+}
+
+void container_stream_reach(struct container_stream *stream, const struct container *container)
+{
+	char endpoint[128];
+	if (stream->is_early) {
+		tell_early(stream);
+		return;
+	}
+	if (stream->service->protocol && !stream->readiness &&
+	    container_endpoint(container, stream->service->protocol_port, endpoint, sizeof(endpoint)))
+		start_probe(stream, endpoint);
+}
+
 void container_stream_look_again(
     struct container_stream *stream, const struct container *container, int64_t changed_ns)
 {
+	if (stream->is_early) {
+		container_stream_expect(stream);
+		return;
+	}
 	ready_since_look_again(&stream->since, stream->readiness, changed_ns);
-	readiness_probe_stop(steal_ptr(stream->readiness));
+	stop_probe(stream);
 	container_stream_reach(stream, container);
 }
 
 void container_stream_died(struct container_stream *stream)
 {
-	readiness_probe_stop(stream->readiness);
-	stream->readiness = NULL;
+	stop_probe(stream);
 }

@@ -11,6 +11,9 @@ struct container_stream *container_stream_new(struct world *world, size_t servic
 void container_stream_free(struct container_stream *stream);
 /* Its process has begun, not before earliest_ns. */
 void container_stream_begin(struct container_stream *stream, const char *id, int64_t earliest_ns);
+/* It is about to be started, or may be by its restart policy: its readiness is asked from now on, so that it
+ * is known until when it was not, and told once it runs. */
+void container_stream_expect(struct container_stream *stream);
 /* Its address is known. */
 void container_stream_reach(struct container_stream *stream, const struct container *container);
 /* What stands between it and its clients has changed, not before changed_ns. */

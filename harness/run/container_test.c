@@ -1,8 +1,11 @@
 /* What a container makes of the engine's events: a FAKE engine answers, and the events are made up. */
 #include "engine/fake_engine.h"
 #include "run/container_private.h"
+#include "run/sandbox.h"
 
+#include <arpa/inet.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #define EVENTS_MAX 32
 
@@ -443,6 +446,72 @@ static void test_a_line_was_written_before_it_was_read(void **state)
 	end_life(&life);
 }
 
+/* Of this host, at a port that is bound, and refuses until somebody listens. */
+static int open_sandbox(struct life *life)
+{
+	static char protocol[] = "tcp";
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(address);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+	life->service.protocol = protocol;
+	life->service.protocol_port = ntohs(address.sin_port);
+	char *network OWNED = world_network_name(&life->world.identity);
+	json_t *settings = json_pack("{s:{s:{s:s}}}", "Networks", network, "IPAddress", "127.0.0.1");
+	life->sandboxes[0] = sandbox_new(&life->world, 0);
+	sandbox_learn_network(life->sandboxes[0], settings);
+	json_decref(settings);
+	return fd;
+}
+
+static void run_for(struct life *life, int64_t ns)
+{
+	int64_t until_ns = loop_now_ns(life->loop) + ns;
+	struct ticker *ticker =
+	    ticker_start(life->loop, loop_now_ns(life->loop), NS_PER_MS, stop_running, life->loop);
+	wait_until(life->loop, loop_now_ns(life->loop) >= until_ns);
+	ticker_stop(ticker);
+}
+
+/* How long it was not ready is known, though the engine tells late of the start. */
+static void test_it_is_asked_before_it_is_told_to_run(void **state)
+{
+	struct life life;
+	begin_life(&life, *state);
+	int fd = open_sandbox(&life);
+	container_set_state(life.container, CONTAINER_CREATED);
+	begin_step(&life, STEP_START, NULL);
+	run_for(&life, 100 * NS_PER_MS);
+	assert_int_equal(listen(fd, 8), 0);
+	run_for(&life, 100 * NS_PER_MS);
+	assert_int_equal(life.count, 0);
+	tell(&life, "start", 0, 0);
+	assert_int_equal(life.count, 2);
+	assert_string_equal(life.names[0], "started");
+	const struct event *ready = expect(&life, "ready", false);
+	assert_true(ready->from_ns > life.events[0].from_ns);
+	wait_until(life.loop, life.done == 1);
+
+	/* Its policy starts it again, and it is ready before the engine says so. */
+	life.service.restart = RESTART_ALWAYS;
+	tell(&life, "die", 1, 0);
+	expect(&life, "exited", false);
+	run_for(&life, 50 * NS_PER_MS);
+	tell(&life, "start", 0, 0);
+	assert_string_equal(life.names[life.count - 2], "restarted");
+	ready = expect(&life, "ready", false);
+	assert_true(ready->to_ns < life.events[life.count - 2].to_ns);
+	/* Nobody starts it again, and nobody asks. */
+	life.service.restart = RESTART_NO;
+	tell(&life, "die", 1, 0);
+	run_for(&life, 50 * NS_PER_MS);
+	expect(&life, "exited", false);
+	end_life(&life);
+	sandbox_free(life.sandboxes[0]);
+	close(fd);
+}
+
 #define WITH_ENGINE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -461,6 +530,7 @@ int main(void)
 		WITH_ENGINE(test_a_pause_begins_when_it_is_asked_for),
 		WITH_ENGINE(test_a_start_comes_after_the_end),
 		WITH_ENGINE(test_a_line_was_written_before_it_was_read),
+		WITH_ENGINE(test_it_is_asked_before_it_is_told_to_run),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

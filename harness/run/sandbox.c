@@ -68,6 +68,12 @@ static const json_t *endpoint_settings(const struct sandbox *sandbox)
 	return json_object_get(json_object_get(sandbox->network_settings, "Networks"), network);
 }
 
+void sandbox_learn_network(struct sandbox *sandbox, json_t *settings)
+{
+	json_decref(sandbox->network_settings);
+	sandbox->network_settings = json_incref(settings);
+}
+
 size_t sandbox_addresses(const struct sandbox *sandbox, const char *addresses[SANDBOX_ADDRESSES_MAX])
 {
 	static const char *const keys[] = { "IPAddress", "GlobalIPv6Address" };
@@ -211,7 +217,7 @@ static void inspected(void *owner, json_t *reply, const struct err *err)
 	struct sandbox *sandbox = owner;
 	sandbox->call = NULL;
 	if (!err) {
-		sandbox->network_settings = json_incref(json_object_get(reply, "NetworkSettings"));
+		sandbox_learn_network(sandbox, json_object_get(reply, "NetworkSettings"));
 		find_nobody(sandbox);
 		ask_alive(sandbox);
 	}

@@ -30,6 +30,9 @@ void sandbox_ask_the_time(struct sandbox *sandbox);
  * no agent (any more), and nothing is called. */
 bool sandbox_flush(struct sandbox *sandbox, sandbox_done *done, void *owner);
 
+/* Its addresses and published ports, as the engine has them (NetworkSettings of a container). */
+void sandbox_learn_network(struct sandbox *sandbox, json_t *settings);
+
 #define SANDBOX_ADDRESSES_MAX 2
 /* On the world's network, IPv4 first; borrowed. */
 size_t sandbox_addresses(const struct sandbox *sandbox, const char *addresses[SANDBOX_ADDRESSES_MAX]);
