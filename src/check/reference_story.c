@@ -319,6 +319,21 @@ static void order(struct random_trace *random)
 	}
 }
 
+/* Attempts of a watch are counted as they are told. */
+static void count_attempts(struct random_trace *random)
+{
+	for (size_t i = 0; i < random->trace.event_count; i++) {
+		struct event *event = &random->events[i];
+		if (event->kind != EVENT_ATTEMPT)
+			continue;
+		event->attempt.number = 1;
+		for (size_t k = 0; k < i; k++)
+			if (random->events[k].kind == EVENT_ATTEMPT &&
+			    strcmp(random->events[k].of, event->of) == 0)
+				event->attempt.number++;
+	}
+}
+
 void refer(struct random_trace *random)
 {
 	size_t count = random->trace.event_count;
@@ -352,5 +367,6 @@ void random_trace_make(struct random_trace *random, uint64_t seed, bool of_condu
 	tell_trouble(&narrator);
 	tell_end(&narrator);
 	order(random);
+	count_attempts(random);
 	refer(random);
 }

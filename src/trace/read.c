@@ -1,3 +1,5 @@
+#include "base/buf.h"
+#include "base/lookup.h"
 #include "trace/field.h"
 #include "trace/scan.h"
 #include "trace/trace.h"
@@ -14,6 +16,10 @@ struct reader {
 	int line;
 	struct trace *trace;
 	struct scanner scanner;
+	/* The number of the last attempt of each watch. */
+	struct lookup watches;
+	int *numbers;
+	size_t watch_count;
 };
 
 /* ---- one member ---- */
@@ -254,6 +260,34 @@ static int check_order(struct reader *reader, enum event_kind kind, struct err *
 	return 0;
 }
 
+/* Attempts of a watch are counted from 1 as they are told. Where a number is missing a line is, and what is
+ * judged by the attempts that are left is not what happened. */
+static int check_number(struct reader *reader, const struct event *attempt, struct err *err)
+{
+	size_t place = lookup_place(&reader->watches, attempt->of);
+	if (place == LOOKUP_NONE) {
+		place = reader->watch_count;
+		lookup_add(&reader->watches, attempt->of, place);
+		*array_push(reader->numbers, reader->watch_count) = 0;
+	}
+	int number = attempt->attempt.number, last = reader->numbers[place];
+	if (number != last + 1) {
+		CLEANUP(buf_release) struct buf of = { 0 };
+		buf_add_visible(&of, attempt->of, strlen(attempt->of), 80);
+		if (number <= last)
+			return err_set_at(err, reader->file, reader->line, 1,
+			    "attempt %d of %s stands behind attempt %d: lines of the trace are out of their "
+			    "order, and it cannot be judged",
+			    number, buf_string(&of), last);
+		return err_set_at(err, reader->file, reader->line, 1,
+		    "attempt %d of %s is missing, this is attempt %d: lines of the trace were lost, and it "
+		    "cannot be judged",
+		    last + 1, buf_string(&of), number);
+	}
+	reader->numbers[place] = number;
+	return 0;
+}
+
 /* Returns 1 if the line was cut short (it has no newline and ends too early). */
 static int read_line(struct reader *reader, bool has_newline, struct err *err)
 {
@@ -272,6 +306,8 @@ static int read_line(struct reader *reader, bool has_newline, struct err *err)
 	if (kind == EVENT_WORLD && check_version(reader, event, err) < 0)
 		return -1;
 	if (check_required(reader, event, seen, err) < 0)
+		return -1;
+	if (kind == EVENT_ATTEMPT && check_number(reader, event, err) < 0)
 		return -1;
 	reader->trace->event_count++;
 	return 0;
@@ -341,6 +377,8 @@ struct trace *trace_read(const char *bytes, size_t length, const char *file, str
 		.file = file, .line = 1, .trace = trace, .scanner = { .arena = trace->arena }
 	};
 	int result = read_lines(&reader, bytes, end, err);
+	lookup_release(&reader.watches);
+	free(reader.numbers);
 	if (result == 0 && trace->event_count == 0)
 		result = err_set_at(err, file, 1, 1, "the trace is empty: it holds no whole line");
 	if (result < 0) {

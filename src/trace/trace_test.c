@@ -15,6 +15,9 @@
 
 #define HEADER "{\"k\":\"world\",\"version\":1,\"from\":0,\"to\":0,\"speed\":1}\n"
 #define END "{\"k\":\"end\",\"from\":9,\"to\":9,\"reason\":\"completed\"}\n"
+#define TRY(of, number)                                                               \
+	"{\"k\":\"attempt\",\"of\":\"" of "\",\"from\":1,\"to\":1,\"number\":" number \
+	",\"outcome\":\"refused\",\"began_known\":true}\n"
 #define LOST "{\"k\":\"lost\",\"of\":\"dial\",\"from\":1,\"to\":2}\n"
 
 /* ---- random events ---- */
@@ -134,6 +137,16 @@ static void assert_same_member(const struct event *a, const struct event *b, con
 	}
 }
 
+/* Attempts of a watch are counted as they are told. */
+static void count_attempt(struct event *events, size_t i)
+{
+	int number = 1;
+	for (size_t k = 0; k < i; k++)
+		number += events[k].kind == EVENT_ATTEMPT && strcmp(events[k].of, events[i].of) == 0;
+	if (events[i].kind == EVENT_ATTEMPT)
+		events[i].attempt.number = number;
+}
+
 static void test_round_trip(void **state)
 {
 	(void)state;
@@ -147,6 +160,7 @@ static void test_round_trip(void **state)
 			enum event_kind kind =
 			    i == 0 ? EVENT_WORLD : (enum event_kind)(1 + random_below(EVENT_END - 1));
 			events[i] = random_event(i == count - 1 ? EVENT_END : kind);
+			count_attempt(events, i);
 			trace_write_event(&text, &events[i]);
 		}
 		struct err err = ERR_INIT;
@@ -476,6 +490,14 @@ static const struct refused {
 	{ HEADER "{\"k\":\"lost\",\"new\":{1:2}}\n", 2, 20, "a string is wanted" },
 	{ HEADER "{\"k\":\"service\",\"of\":\"d\",\"asked\":yes}\n", 2, 33, "true or false" },
 	{ HEADER "{\"k\":\"service\",\"of\":\"d\",\"exit\":4294967296}\n", 2, 32, "32 bits" },
+	{ HEADER TRY("d", "1") TRY("e", "1") TRY("d", "2") TRY("d", "4") END, 5, 1,
+	    "attempt 3 of d is missing, this is attempt 4: lines of the trace were lost" },
+	{ HEADER TRY("d", "2") END, 2, 1, "attempt 1 of d is missing, this is attempt 2" },
+	{ HEADER TRY("d", "1") TRY("d", "2") TRY("d", "2") END, 4, 1,
+	    "attempt 2 of d stands behind attempt 2: lines of the trace are out of their order" },
+	{ HEADER TRY("d", "1") TRY("d", "2") TRY("d", "1") END, 4, 1,
+	    "attempt 1 of d stands behind attempt 2" },
+	{ HEADER TRY("a\\u001bb", "0"), 2, 1, "attempt 0 of a\\x1bb stands behind attempt 0" },
 	{ "", 1, 1, "the trace is empty" },
 	{ "\n\n", 1, 1, "the trace is empty" },
 };
