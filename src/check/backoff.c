@@ -217,6 +217,47 @@ static void judge_open_gap(struct judging *judging, const struct run *run)
 		    last->attempt.number);
 }
 
+/* Why no other attempt of the run was seen: a clause. */
+static void add_what_ended(const struct judging *judging, const struct run *run, struct buf *out)
+{
+	const struct index *index = judging->index;
+	int64_t ended_ns = attempt_ended(attempt_of(judging, run, run->count - 1)).low;
+	const struct event *disturbed = disturbance(index, judging->client, ended_ns, INT64_MAX);
+	if (disturbed && disturbed->from_ns <= judging->window.until.high) {
+		buf_addf(out, "%s %s", disturbed->of, disturbed->service.event);
+		if (disturbed->service.exit_code >= 0)
+			buf_addf(out, " with %d", disturbed->service.exit_code);
+		buf_add_string(out, " at ");
+		text_add_time(out, disturbed->from_ns);
+	} else if (judging->window.until.low <= index->end_ns) {
+		buf_add_string(out, "the window ended");
+	} else if (!run->is_owed) {
+		buf_add_string(out, "another run began");
+	} else {
+		buf_add_string(out, index_is_closed(index) ? "the world ended" : index_open_reason(index));
+	}
+}
+
+/* Where the rule says how many attempts there are, that they were right so far does not say that there would
+ * have been so many. A client that gave up is not told from one that was not given the time. */
+static void judge_count(struct judging *judging, const struct run *run)
+{
+	struct draft *draft = judging->draft;
+	const struct event *last = attempt_of(judging, run, run->count - 1);
+	size_t position = run->position + run->count - 1, attempts = (size_t)judging->rule->attempts;
+	CLEANUP(buf_release) struct buf text = { 0 };
+	if (run->number > 1 || position >= attempts)
+		return;
+	if (attempt_succeeded(last)) {
+		draft_inconclusive(draft, "attempt %d connected, so that %zu attempts were not needed",
+		    last->attempt.number, attempts);
+	} else if (draft->verdict != VERDICT_FAIL) {
+		add_what_ended(judging, run, &text);
+		draft_inconclusive(
+		    draft, "only %zu of %zu attempts were seen: %s", position, attempts, buf_string(&text));
+	}
+}
+
 static void judge_run(struct judging *judging, const struct run *run)
 {
 	/* Beside connections that are open an attempt may be a pool that grows: no retry. */
@@ -234,17 +275,9 @@ static void judge_run(struct judging *judging, const struct run *run)
 		else if (window_touches(&judging->window, ended) && window_touches(&judging->window, began))
 			judge_edge(judging, &gap, run->attempts[i]);
 	}
-	const struct event *last = attempt_of(judging, run, run->count - 1);
-	size_t position = run->position + run->count - 1;
-	/* A success ends the run; fewer attempts than the rule has say nothing about where they would have
-	 * ended. */
-	if (attempt_succeeded(last) && run->number == 1 && judging->rule->attempts > 0 &&
-	    position < (size_t)judging->rule->attempts)
-		draft_inconclusive(judging->draft,
-		    "attempt %d connected, so that %d attempts were not needed", last->attempt.number,
-		    judging->rule->attempts);
 	if (run->is_owed)
 		judge_open_gap(judging, run);
+	judge_count(judging, run);
 }
 
 static void add_expected(const struct index *index, const struct expectation *expectation, struct buf *out)

@@ -221,6 +221,64 @@ static void test_attempts(void **state)
 	    "needed");
 }
 
+/* Right so far is not right: there were to be more. */
+static void test_fewer_attempts(void **state)
+{
+	(void)state;
+	struct story story = story_begin();
+	int64_t at = ATTEMPTS(&story, 1, 1 * S, "failed", 1 * S, 2 * S);
+	service_event(&story, at + 50 * MS, at + 50 * MS, "gateway", "exited");
+	end(&story, at + 60 * S, "completed");
+	expect_verdict(&story,
+	    "{ id: x, of: dial, backoff: { first: 1s, factor: 2, attempts: 4, then: none, at-least: 2 } }",
+	    VERDICT_INCONCLUSIVE, "only 3 of 4 attempts were seen: gateway exited with 1 at 4.08s");
+
+	static const struct {
+		const char *end, *reason;
+	} ends[] = {
+		{ "completed", "only 3 of 4 attempts were seen: the world ended" },
+		{ "timeout", "only 3 of 4 attempts were seen: the world ran out of its time" },
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(ends); i++) {
+		story = story_begin();
+		at = ATTEMPTS(&story, 1, 1 * S, "failed", 1 * S, 2 * S);
+		end(&story, at + 1 * S, ends[i].end);
+		expect_verdict(&story,
+		    "{ id: x, of: dial, backoff: { first: 1s, factor: 2, attempts: 4, at-least: 2 } }",
+		    VERDICT_INCONCLUSIVE, ends[i].reason);
+	}
+
+	story = story_begin();
+	at = ATTEMPTS(&story, 1, 1 * S, "failed", 1 * S, 2 * S);
+	service_event(&story, at + 500 * MS, at + 500 * MS, "redis", "ready");
+	at = ATTEMPTS(&story, 4, at + 4 * S, "failed", 8 * S);
+	end(&story, at + 1 * S, "completed");
+	expect_verdict(&story,
+	    "{ id: x, of: dial, backoff: { first: 1s, factor: 2, attempts: 6, at-least: 2 }, until: "
+	    "redis.ready "
+	    "}",
+	    VERDICT_INCONCLUSIVE, "only 5 of 6 attempts were seen: the window ended");
+
+	/* Of the first run only: where it came to so many, a later one need not. */
+	story = story_begin();
+	at = ATTEMPTS(&story, 1, 1 * S, "failed", 1 * S, 2 * S, 4 * S);
+	service_event(&story, at + 500 * MS, at + 500 * MS, "gateway", "restarted");
+	at = ATTEMPTS(&story, 5, at + 600 * MS, "failed", 1 * S, 2 * S);
+	end(&story, at + 1 * S, "completed");
+	expect_verdict(&story,
+	    "{ id: x, of: dial, backoff: { first: 1s, factor: 2, attempts: 4, then: 1s, at-least: 2 } }",
+	    VERDICT_PASS, "");
+
+	story = story_begin();
+	at = ATTEMPTS(&story, 1, 1 * S, "failed", 1 * S, 2 * S);
+	lost(&story, at + 500 * MS);
+	at = ATTEMPTS(&story, 4, at + 600 * MS, "failed", 1 * S, 2 * S, 4 * S, 8 * S);
+	end(&story, at + 1 * S, "completed");
+	expect_verdict(&story,
+	    "{ id: x, of: dial, backoff: { first: 1s, factor: 2, attempts: 4, at-least: 2 } }",
+	    VERDICT_INCONCLUSIVE, "only 3 of 4 attempts were seen: another run began");
+}
+
 /* A subject that gives up is late for its next attempt. */
 static void test_gives_up(void **state)
 {
@@ -255,6 +313,7 @@ int main(void)
 		cmocka_unit_test(test_runs),
 		cmocka_unit_test(test_from_log),
 		cmocka_unit_test(test_attempts),
+		cmocka_unit_test(test_fewer_attempts),
 		cmocka_unit_test(test_gives_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

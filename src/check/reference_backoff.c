@@ -219,7 +219,7 @@ struct opinion opine_backoff(const struct facts *facts, const struct expectation
 		.stretch = find_stretch(facts, expectation),
 		.client = watch->service };
 	const struct event *last = NULL;
-	size_t run = 0, position = 0;
+	size_t run = 0, position = 0, attempts_of_first_run = 0;
 	bool was_connected = false;
 	if (of.stretch.is_empty)
 		return opinion(VERDICT_INCONCLUSIVE, 0);
@@ -243,10 +243,12 @@ struct opinion opine_backoff(const struct facts *facts, const struct expectation
 		}
 		last = has_worked(event) ? NULL : event;
 		was_connected = was_connected || has_worked(event);
-		/* Fewer than there were to be. */
-		if (has_worked(event) && run == 1 && position < (size_t)of.rule->attempts)
-			of.is_open = true;
+		attempts_of_first_run += run == 1;
 	}
+	/* Fewer than there were to be: whatever the reason, nobody knows whether there would have been more.
+	 */
+	if (run > 0 && attempts_of_first_run < (size_t)of.rule->attempts)
+		of.is_open = true;
 	if (last && has_failed(last))
 		judge_silence(&of, last, run, position);
 	if (of.failed) {
