@@ -4,9 +4,10 @@
  * A run is the attempts to make one connection (retries.h). Gap n lies between the end of attempt n of the
  * run and the beginning of attempt n+1. Each is judged alone against min(first * factor^(n-1), cap): inside
  * the tolerance is right; outside it by more than the host was late in that gap is wrong; between, nobody
- * knows. The end of an attempt may be an interval; then the gap is one. With `jitter` each lies in a range
- * of that delay, and all of them together must vary (likeness.h).
+ * knows. The end of an attempt may be an interval, and so may the beginning of one from a log; then the gap
+ * is one. With `jitter` each lies in a range of that delay, and all of them together must vary (likeness.h).
  */
+#include "base/pattern.h"
 #include "check/judge.h"
 #include "check/likeness.h"
 #include "check/observation.h"
@@ -27,8 +28,8 @@ struct judging {
 	struct interval sum;
 	struct draw *draws; /* of a rule with jitter: the gaps */
 	size_t draw_count;
-	int64_t drawn_ns; /* the end of the last of them */
-	bool end_to_end;  /* a gap whose attempt's beginning is not known */
+	int64_t drawn_ns;   /* the end of the last of them */
+	bool has_ends_only; /* a gap whose attempt's beginning is not known */
 };
 
 /* A gap: between two attempts of a run. */
@@ -84,7 +85,8 @@ static void blame(struct judging *judging, const struct gap *gap)
 	draft_fail(draft, "%s", buf_string(&text));
 }
 
-/* Perhaps wrong: the host was late, or nobody knows when the attempt before it ended. */
+/* Perhaps wrong: the host was late, or nobody knows when the attempt before it ended, or the next one began.
+ */
 static void leave_open(struct judging *judging, const struct gap *gap)
 {
 	CLEANUP(buf_release) struct buf text = { 0 };
@@ -97,8 +99,9 @@ static void leave_open(struct judging *judging, const struct gap *gap)
 		text_add_time(&text, gap->lateness);
 		buf_add_string(&text, " late meanwhile");
 	} else {
-		buf_addf(
-		    &text, ": when attempt %d ended is not known well enough", gap->last->attempt.number);
+		bool began = gap->next->attempt.began_known;
+		buf_addf(&text, ": when attempt %d %s is not known well enough",
+		    (began ? gap->last : gap->next)->attempt.number, began ? "ended" : "began");
 	}
 	draft_inconclusive(judging->draft, "%s", buf_string(&text));
 }
@@ -121,7 +124,7 @@ static void judge_gap(struct judging *judging, struct gap *gap, size_t next_numb
 	gap->range = schedule_range(judging->rule, gap->expected);
 	gap->tolerance = tolerance_of(gap->expected, judging->rule->tolerance, judging->rule->floor_ns);
 	gap->lateness = gap_lateness(judging->index, gap->last, gap->next);
-	judging->end_to_end = judging->end_to_end || !gap->next->attempt.began_known;
+	judging->has_ends_only = judging->has_ends_only || !gap->next->attempt.began_known;
 	judging->sum.low = saturating_add(judging->sum.low, gap->actual.low);
 	judging->sum.high = saturating_add(judging->sum.high, gap->actual.high);
 	if (judging->judged++ < SHOWN_GAPS) {
@@ -163,6 +166,40 @@ static void judge_edge(struct judging *judging, struct gap *gap, size_t next_num
 	    gap->last->attempt.number);
 }
 
+/* A line that begins an attempt, behind the last that was told. */
+static bool has_begun_in_log(const struct judging *judging, const struct event *last)
+{
+	const struct index *index = judging->index;
+	const struct watch *watch = &index->plan->watches[judging->draft->expectation->watch];
+	const struct series *lines = &index->logs[watch->service];
+	struct err err = ERR_INIT;
+	struct pattern *pattern = watch->begins ? pattern_compile(watch->begins, &err) : NULL;
+	bool has_begun = false;
+	for (size_t i = 0; pattern && i < lines->count && !has_begun; i++) {
+		const struct event *event = series_event(index, lines, i);
+		const struct text *line = &event->log.line;
+		has_begun = event->from_ns > last->from_ns && line->bytes &&
+			    pattern_match(pattern, line->bytes, line->length) != PATTERN_NO_MATCH;
+	}
+	pattern_free(pattern);
+	return has_begun;
+}
+
+/* An attempt is told of when it is over. One that is under way at the end is `pending` on the wire, but not
+ * in a trace that was cut short; and a log tells it by its beginning at most: why it may have come. NULL: it
+ * did not. */
+static const char *may_be_under_way(const struct judging *judging, const struct event *last)
+{
+	const struct index *index = judging->index;
+	if (!index->end)
+		return "the trace was cut short, and one that was under way is not in it";
+	if (!index->plan->watches[judging->draft->expectation->watch].from_log)
+		return NULL;
+	if (!last->attempt.began_known)
+		return "the log does not tell when one begins";
+	return has_begun_in_log(judging, last) ? "the log says that one had begun" : NULL;
+}
+
 /* After the last attempt of a run that had no success: has the next one been due for too long? */
 static void judge_open_gap(struct judging *judging, const struct run *run)
 {
@@ -192,6 +229,12 @@ static void judge_open_gap(struct judging *judging, const struct run *run)
 	int64_t limit = saturating_add(due, tolerance + lateness);
 	CLEANUP(buf_release) struct buf text = { 0 };
 	text_add_interval(&text, waited, TEXT_ALONE);
+	const char *may_have_come = may_be_under_way(judging, last);
+	if (expected > 0 && waited.low > limit && may_have_come) {
+		draft_inconclusive(draft, "no attempt was seen after attempt %d until %s later, but %s",
+		    last->attempt.number, buf_string(&text), may_have_come);
+		return;
+	}
 	if (expected > 0 && waited.low > limit) {
 		evidence_add(&draft->evidence, (size_t)(last - judging->index->trace->events));
 		if (draft->verdict != VERDICT_FAIL)
@@ -268,8 +311,7 @@ static void judge_run(struct judging *judging, const struct run *run)
 			.last = attempt_of(judging, run, i - 1),
 			.next = attempt_of(judging, run, i),
 		};
-		struct interval ended = attempt_ended(gap.last),
-				began = { attempt_began(gap.next), attempt_began(gap.next) };
+		struct interval ended = attempt_ended(gap.last), began = attempt_beginning(gap.next);
 		if (window_holds(&judging->window, ended) && window_holds(&judging->window, began))
 			judge_gap(judging, &gap, run->attempts[i]);
 		else if (window_touches(&judging->window, ended) && window_touches(&judging->window, began))
@@ -382,8 +424,8 @@ static void conclude(struct judging *judging)
 		buf_add_string(&draft->actual, "no gap");
 	if (judging->runs.connections > 1)
 		buf_addf(&draft->actual, " (%zu connections at once)", judging->runs.connections);
-	if (judging->end_to_end)
-		buf_add_string(&draft->expected, "; from the log: end to end");
+	if (judging->has_ends_only)
+		buf_add_string(&draft->expected, "; the log has no beginnings: at most from end to end");
 	if (judging->judged)
 		draft_measured(draft, judging->sum.low, judging->sum.high);
 	if (judging->wrong > BLAMED_GAPS)

@@ -160,19 +160,51 @@ static void test_unbounded(void **state)
 
 static void look_at_log(const struct judgement *judgement)
 {
-	assert_non_null(strstr(judgement->findings[0].expected, "; from the log: end to end"));
+	const struct finding *finding = &judgement->findings[0];
+	assert_non_null(strstr(finding->expected, "; the log has no beginnings: at most from end to end"));
+	assert_string_equal(finding->actual, "0s to 1s 0s to 2s 0s to 4s");
+	assert_int_equal(finding->measured_low, 0);
+	assert_int_equal(finding->measured_high, 7 * S);
 }
 
+static struct story of_log(int64_t first_gap_ns)
+{
+	struct story story = story_begin();
+	int64_t at = 1 * S + first_gap_ns;
+	logged_attempt(&story, 1, 0, 1 * S, "failed");
+	logged_attempt(&story, 2, 1 * S, at, "failed");
+	logged_attempt(&story, 3, at, at + 2 * S, "failed");
+	logged_attempt(&story, 4, at + 2 * S, at + 6 * S, "connected");
+	end(&story, 9 * S, "completed");
+	return story;
+}
+
+/* How much of the time from end to end was the attempt itself? A gap that is too long for a delay may be a
+ * slow connection behind a right one; one that is too short is too short. */
 static void test_from_log(void **state)
 {
 	(void)state;
-	struct story story = story_begin();
-	logged_attempt(&story, 1, 0, 1 * S, "failed");
-	logged_attempt(&story, 2, 1 * S, 2 * S, "failed");
-	logged_attempt(&story, 3, 2 * S, 4 * S, "failed");
-	logged_attempt(&story, 4, 4 * S, 8 * S, "connected");
-	end(&story, 9 * S, "completed");
-	expect_judgement(&story, DOUBLING, VERDICT_PASS, "", look_at_log);
+	struct story story = of_log(1 * S);
+	expect_judgement(&story, DOUBLING, VERDICT_INCONCLUSIVE,
+	    "gap 1 was 0s to 1s, expected 1s ± 100ms: when attempt 2 began is not known well enough; and 2 "
+	    "more "
+	    "gaps like it",
+	    look_at_log);
+	story = of_log(2 * S);
+	expect_verdict(&story, DOUBLING, VERDICT_INCONCLUSIVE,
+	    "gap 1 was 0s to 2s, expected 1s ± 100ms: when attempt 2 began is not known well enough; and 2 "
+	    "more "
+	    "gaps like it");
+	story = of_log(900 * MS);
+	expect_verdict(&story, DOUBLING, VERDICT_INCONCLUSIVE,
+	    "gap 1 was 0s to 900ms, expected 1s ± 100ms: when attempt 2 began is not known well enough; and "
+	    "2 "
+	    "more gaps like it");
+	story = of_log(900 * MS - 1);
+	expect_verdict(&story, DOUBLING, VERDICT_FAIL,
+	    "gap 1 (after attempt 1) was 0s to 900ms, expected 1s ± 100ms: 1ns too short; gap 2 was 0s to "
+	    "2s, "
+	    "expected 2s ± 200ms: when attempt 3 began is not known well enough; and 1 more gap like it");
 }
 
 #define THREE_THEN_NONE                                                                                      \
@@ -302,6 +334,36 @@ static void test_gives_up(void **state)
 	expect_verdict(&story, DOUBLING, VERDICT_PASS, "");
 }
 
+/* A connection that nobody answers is told when it was given up, and its beginning by no log but one that
+ * says so. */
+static void test_silence_of_log(void **state)
+{
+	(void)state;
+	static const char constant[] = "{ id: x, of: dial, backoff: { first: 1s, at-least: 1 } }";
+	struct story story = story_begin();
+	int64_t at = ATTEMPTS(&story, 1, 1 * S, "failed", 1 * S);
+	logged_attempt(&story, 3, at, at + 1 * S, "failed");
+	end(&story, at + 30 * S, "completed");
+	expect_verdict(&story, constant, VERDICT_INCONCLUSIVE,
+	    "gap 2 was 0s to 1s, expected 1s ± 100ms: when attempt 3 began is not known well enough; "
+	    "no attempt was seen after attempt 3 until 29s later, but the log does not tell when one begins");
+
+	for (int has_begun = 0; has_begun <= 1; has_begun++) {
+		story = story_begin();
+		line(&story, 1 * S, "BEGIN");
+		at = ATTEMPTS(&story, 1, 1 * S, "failed", 1 * S);
+		line(&story, at - 10 * MS, "BEGIN"); /* of the last that was told */
+		if (has_begun)
+			line(&story, at + 1 * S, "BEGIN");
+		end(&story, at + 30 * S, "completed");
+		expect_verdict(&story, constant, has_begun ? VERDICT_INCONCLUSIVE : VERDICT_FAIL,
+		    has_begun
+			? "no attempt was seen after attempt 2 until 30s later, but the log says that one "
+			  "had begun"
+			: "no attempt came after attempt 2 until 30s later, due after 1s");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -315,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_attempts),
 		cmocka_unit_test(test_fewer_attempts),
 		cmocka_unit_test(test_gives_up),
+		cmocka_unit_test(test_silence_of_log),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,9 +45,15 @@ struct interval attempt_ended(const struct event *attempt)
 	return (struct interval){ .low = after_ns, .high = attempt->to_ns };
 }
 
+struct interval attempt_beginning(const struct event *attempt)
+{
+	return (struct interval){ .low = attempt->from_ns,
+		.high = attempt->attempt.began_known ? attempt->from_ns : attempt->to_ns };
+}
+
 int64_t attempt_began(const struct event *attempt)
 {
-	return attempt->attempt.began_known ? attempt->from_ns : attempt->to_ns;
+	return attempt_beginning(attempt).high;
 }
 
 bool observed_nothing(const struct event *event)

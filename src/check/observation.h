@@ -18,7 +18,10 @@ bool attempt_succeeded(const struct event *attempt);
 bool attempt_is_pending(const struct event *attempt);
 /* When it ended. An attempt that was given up shows this only by its socket being gone some time later. */
 struct interval attempt_ended(const struct event *attempt);
-/* When it began, at the latest: of an attempt from a log only the end may be known. */
+/* When it began: of an attempt from a log only the end may be known, and that it began behind the end of the
+ * one before. */
+struct interval attempt_beginning(const struct event *attempt);
+/* The same, at the latest. */
 int64_t attempt_began(const struct event *attempt);
 /* The opposite of a success that is worth a retry: ended, and not connected. */
 bool attempt_failed(const struct event *attempt);

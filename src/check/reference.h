@@ -128,7 +128,7 @@ bool shows_one_of(const struct event *poll, const struct strings *states);
 bool has_worked(const struct event *attempt);
 bool is_under_way(const struct event *attempt); /* when the world ended */
 struct span end_of(const struct event *attempt);
-int64_t beginning_of(const struct event *attempt);
+int64_t beginning_of(const struct event *attempt); /* at the latest */
 bool has_failed(const struct event *attempt);
 
 int64_t tolerance_for(int64_t expected_ns, double share, int64_t floor_ns);

@@ -60,10 +60,16 @@ int64_t tolerance_for(int64_t expected_ns, double share, int64_t floor_ns)
 
 struct span gap_of(const struct event *last, const struct event *next)
 {
-	struct span ended = end_of(last);
-	int64_t began_ns = beginning_of(next);
-	struct span gap = { began_ns - ended.high, began_ns - ended.low };
-	if (ended.low < ended.high && gap.low < 0 && gap.high >= 0)
+	const int64_t ended_at[] = { end_of(last).low, end_of(last).high },
+		      began_at[] = { next->from_ns, beginning_of(next) };
+	struct span gap = { INT64_MAX, INT64_MIN };
+	bool is_known = ended_at[0] == ended_at[1] && began_at[0] == began_at[1];
+	for (size_t i = 0; i < 4; i++) {
+		int64_t gap_ns = began_at[i / 2] - ended_at[i % 2];
+		gap.low = gap_ns < gap.low ? gap_ns : gap.low;
+		gap.high = gap_ns > gap.high ? gap_ns : gap.high;
+	}
+	if (!is_known && gap.low < 0 && gap.high >= 0)
 		gap.low = 0; /* the next had begun: by then the last was over */
 	return gap;
 }

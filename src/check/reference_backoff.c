@@ -88,6 +88,7 @@ struct backoff_opinion {
 	const struct backoff *rule;
 	struct stretch_of_time stretch;
 	size_t client;
+	const struct watch *watch;
 	size_t gaps;
 	bool failed, is_open;
 	int64_t failed_ns;
@@ -141,7 +142,7 @@ static void judge_next(struct backoff_opinion *of, const struct event *last, con
     size_t run, size_t position)
 {
 	int64_t began_ns = beginning_of(next), expected_ns;
-	const struct span began = { began_ns, began_ns };
+	const struct span began = { next->from_ns, began_ns };
 	if (!is_near(&of->stretch, end_of(last)) || !is_near(&of->stretch, began))
 		return;
 	/* In some worlds only: what is wrong in these leaves the answer open. */
@@ -170,6 +171,18 @@ static void judge_next(struct backoff_opinion *of, const struct event *last, con
 		fail_gap(of, began_ns);
 	else
 		of->is_open = of->is_open || verdict != VERDICT_PASS;
+}
+
+/* At the end, and not seen: a trace that was cut short has no attempt that was under way, and a log its
+ * beginning at most. */
+static bool may_be_under_way(const struct backoff_opinion *of, const struct event *last)
+{
+	const char *begins = of->watch->begins;
+	bool may_be = !*of->facts->end || (of->watch->from_log && !last->attempt.began_known);
+	for_each_of(line, of->facts, EVENT_LOG, name_of_service(of->facts, of->client)) may_be =
+	    may_be || (of->watch->from_log && begins && line->from_ns > last->from_ns &&
+			  line_matches(line, begins, NULL, NULL));
+	return may_be;
 }
 
 /* The last one failed, and nothing explains why no other followed. */
@@ -202,7 +215,7 @@ static void judge_silence(struct backoff_opinion *of, const struct event *last, 
 		of->is_open = of->is_open || worlds.within + worlds.between > 0;
 		return;
 	case PROMISE_GAP:
-		if (worlds_verdict(&worlds) == VERDICT_FAIL)
+		if (worlds_verdict(&worlds) == VERDICT_FAIL && !may_be_under_way(of, last))
 			fail_gap(of, ended.high + limit_ns + lateness_ns);
 		else if (worlds.beyond + worlds.between > 0 ||
 			 (run == 1 && position == (size_t)of->rule->attempts))
@@ -217,7 +230,8 @@ struct opinion opine_backoff(const struct facts *facts, const struct expectation
 	struct backoff_opinion of = { .facts = facts,
 		.rule = &expectation->backoff,
 		.stretch = find_stretch(facts, expectation),
-		.client = watch->service };
+		.client = watch->service,
+		.watch = watch };
 	const struct event *last = NULL;
 	size_t run = 0, position = 0, attempts_of_first_run = 0;
 	bool was_connected = false;

@@ -5,24 +5,26 @@
 #include "base/memory.h"
 
 #define SCENARIO(restart, steps) SCENARIO_OF(restart, "", "", steps)
-#define SCENARIO_OF(restart, of_redis, of_get, steps)                                                  \
-	"falsestart: 1\n"                                                                              \
-	"name: test\n"                                                                                 \
-	"stack: { services: { gateway: { image: gateway, restart: '" restart                           \
-	"' }, redis: { image: 'redis:7' }, db: { image: db }, mail: { image: mail } } }\n"             \
-	"subject: gateway\n"                                                                           \
-	"watch:\n"                                                                                     \
-	"  ready: { http: 'gateway:4000/ready', every: 50ms, timeout: 50ms, state: .status }\n"        \
-	"  dial: { attempts: gateway, to: 'redis:6379', from: log, fails: F, succeeds: S, lost: L }\n" \
-	"  tap: { attempts: gateway, to: 'redis:6379' }\n"                                             \
-	"  work: { http: 'gateway:4000/work', every: 50ms, timeout: 50ms }\n"                          \
-	"  pool: { attempts: gateway, to: 'db:5432' }\n"                                               \
-	"  spread: { attempts: gateway, to: 'mail:25' }\n"                                             \
-	"  mem: { memory: gateway, every: 250ms }\n"                                                   \
-	"  fds: { descriptors: gateway }\n"                                                            \
-	"steps:\n"                                                                                     \
-	"  - { start: gateway, id: start-gateway }\n"                                                  \
-	"  - { start: redis, id: start-redis" of_redis " }\n"                                          \
+#define SCENARIO_OF(restart, of_redis, of_get, steps)                                                        \
+	"falsestart: 1\n"                                                                                    \
+	"name: test\n"                                                                                       \
+	"stack: { services: { gateway: { image: gateway, restart: '" restart                                 \
+	"' }, redis: { image: 'redis:7' }, db: { image: db }, mail: { image: mail } } }\n"                   \
+	"subject: gateway\n"                                                                                 \
+	"watch:\n"                                                                                           \
+	"  ready: { http: 'gateway:4000/ready', every: 50ms, timeout: 50ms, state: .status }\n"              \
+	"  dial: { attempts: gateway, to: 'redis:6379', from: log, begins: B, fails: F, succeeds: S, lost: " \
+	"L "                                                                                                 \
+	"}\n"                                                                                                \
+	"  tap: { attempts: gateway, to: 'redis:6379' }\n"                                                   \
+	"  work: { http: 'gateway:4000/work', every: 50ms, timeout: 50ms }\n"                                \
+	"  pool: { attempts: gateway, to: 'db:5432' }\n"                                                     \
+	"  spread: { attempts: gateway, to: 'mail:25' }\n"                                                   \
+	"  mem: { memory: gateway, every: 250ms }\n"                                                         \
+	"  fds: { descriptors: gateway }\n"                                                                  \
+	"steps:\n"                                                                                           \
+	"  - { start: gateway, id: start-gateway }\n"                                                        \
+	"  - { start: redis, id: start-redis" of_redis " }\n"                                                \
 	"  - { request: GET gateway:4000/get, id: get" of_get " }\n" steps "expect:\n"
 
 #define FROM_READY "after: redis.ready"

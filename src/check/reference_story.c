@@ -123,18 +123,19 @@ static void tell_delay(struct narrator *narrator, const struct event *failed, in
 	tell_line(narrator, at_ns - pick(narrator, 0, 0, 0, 25) * MS, at_ns, lines[said]);
 }
 
+/* Some logs tell when attempts begin, some do not: `ended_ns` is -1, or when the one before ended. */
 static struct event some_attempt(
     struct narrator *narrator, const char *of, int number, int64_t at_ns, int64_t ended_ns)
 {
 	bool from_log = strcmp(of, "dial") == 0;
 	struct event attempt = { .kind = EVENT_ATTEMPT,
 		.of = of,
-		.from_ns = from_log ? ended_ns : at_ns,
+		.from_ns = ended_ns >= 0 ? ended_ns : at_ns,
 		.to_ns = at_ns,
 		.attempt = { .number = number,
 		    .outcome = from_log ? "failed" : "refused",
 		    .source = from_log ? "log" : "wire",
-		    .began_known = !from_log,
+		    .began_known = ended_ns < 0,
 		    .packets = 1,
 		    .detail = "" } };
 	if (!from_log && one_in(narrator, 3)) {
@@ -151,11 +152,12 @@ static struct event some_attempt(
 /* A client that holds one connection: it tries, fails, waits, connects, loses it, and begins again. */
 static void tell_attempts(struct narrator *narrator, const char *of)
 {
-	bool from_log = strcmp(of, "dial") == 0;
+	bool from_log = strcmp(of, "dial") == 0, has_beginnings = !from_log || one_in(narrator, 2);
 	int64_t at_ns = some_time(narrator, 25, 200), ended_ns = 0;
 	int position = 1, count = (int)draw(narrator, 0, 8);
 	for (int number = 1; number <= count; number++) {
-		struct event attempt = some_attempt(narrator, of, number, at_ns, ended_ns);
+		struct event attempt =
+		    some_attempt(narrator, of, number, at_ns, has_beginnings ? -1 : ended_ns);
 		bool works = one_in(narrator, 5);
 		if (works) {
 			attempt.attempt.outcome = one_in(narrator, 2) || from_log ? "connected" : "accepted";
@@ -168,9 +170,14 @@ static void tell_attempts(struct narrator *narrator, const char *of)
 		} else if (!from_log && !one_in(narrator, 4)) {
 			tell_delay(narrator, &attempt, position);
 		}
+		if (from_log && has_beginnings)
+			tell_line(narrator, attempt.from_ns, attempt.from_ns, "BEGINS");
 		tell(narrator, attempt);
 		ended_ns = attempt.to_ns;
 		at_ns = ended_ns + some_gap(narrator, position++);
+		/* The world may end before it. */
+		if (number == count && from_log && has_beginnings && one_in(narrator, 3))
+			tell_line(narrator, at_ns, at_ns, "BEGINS");
 		if (!works)
 			continue;
 		if (one_in(narrator, 3))

@@ -39,6 +39,9 @@ static void settle_attempt(
 		settle_in_pool(narrator, random, attempt);
 		return;
 	}
+	if (!attempt->attempt.began_known)
+		attempt->from_ns = some_point(narrator, attempt->from_ns, attempt->to_ns);
+	attempt->attempt.began_known = true;
 	if (attempt->attempt.ended_after_ns)
 		attempt->to_ns = some_point(narrator, attempt->attempt.ended_after_ns, attempt->to_ns);
 	attempt->attempt.ended_after_ns = 0;

@@ -23,11 +23,10 @@ int64_t schedule_after(const struct backoff *rule, size_t run, size_t position)
 
 struct interval gap_between(const struct event *last, const struct event *next)
 {
-	int64_t began_ns = attempt_began(next);
-	struct interval ended = attempt_ended(last);
-	struct interval gap = { .low = began_ns - ended.high, .high = began_ns - ended.low };
+	struct interval began = attempt_beginning(next), ended = attempt_ended(last);
+	struct interval gap = { .low = began.low - ended.high, .high = began.high - ended.low };
 	/* It began before the other was known to be over: the other was over no later than that. */
-	if (ended.low < ended.high && gap.low < 0 && gap.high >= 0)
+	if (gap.low < gap.high && gap.low < 0 && gap.high >= 0)
 		gap.low = 0;
 	return gap;
 }

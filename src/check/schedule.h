@@ -18,7 +18,7 @@ static inline bool schedule_has_jitter(const struct backoff *rule)
 	return rule->jitter_low < rule->jitter_high;
 }
 
-/* From the end of an attempt, which may be an interval, to the beginning of the next. */
+/* From the end of an attempt to the beginning of the next; either may be an interval. */
 struct interval gap_between(const struct event *last, const struct event *next);
 /* How late the host can have made that gap. */
 int64_t gap_lateness(const struct index *index, const struct event *last, const struct event *next);

@@ -22,23 +22,24 @@
 #define S NS_PER_S
 
 /* What the expectation of a test is put into. */
-#define TEST_SCENARIO                                                                                  \
-	"falsestart: 1\n"                                                                              \
-	"name: test\n"                                                                                 \
-	"title: A world for tests\n"                                                                   \
-	"stack: { services: { gateway: { image: gateway }, redis: { image: 'redis:7' } } }\n"          \
-	"subject: gateway\n"                                                                           \
-	"watch:\n"                                                                                     \
-	"  ready: { http: 'gateway:4000/health/ready', every: 50ms, timeout: 1s, state: .status }\n"   \
-	"  work: { http: 'gateway:4000/work', every: 50ms, timeout: 1s }\n"                            \
-	"  dial: { attempts: gateway, to: 'redis:6379', from: log, fails: F, succeeds: S, lost: L }\n" \
-	"  tap: { attempts: gateway, to: 'redis:6379' }\n"                                             \
-	"  mem: { memory: gateway, every: 250ms }\n"                                                   \
-	"  fds: { descriptors: gateway }\n"                                                            \
-	"steps:\n"                                                                                     \
-	"  - { start: gateway, id: start-gateway }\n"                                                  \
-	"  - { start: redis, id: start-redis }\n"                                                      \
-	"  - { request: GET gateway:4000/get, id: get }\n"                                             \
+#define TEST_SCENARIO                                                                                        \
+	"falsestart: 1\n"                                                                                    \
+	"name: test\n"                                                                                       \
+	"title: A world for tests\n"                                                                         \
+	"stack: { services: { gateway: { image: gateway }, redis: { image: 'redis:7' } } }\n"                \
+	"subject: gateway\n"                                                                                 \
+	"watch:\n"                                                                                           \
+	"  ready: { http: 'gateway:4000/health/ready', every: 50ms, timeout: 1s, state: .status }\n"         \
+	"  work: { http: 'gateway:4000/work', every: 50ms, timeout: 1s }\n"                                  \
+	"  dial: { attempts: gateway, to: 'redis:6379', from: log, begins: B, fails: F, succeeds: S, lost: " \
+	"L }\n"                                                                                              \
+	"  tap: { attempts: gateway, to: 'redis:6379' }\n"                                                   \
+	"  mem: { memory: gateway, every: 250ms }\n"                                                         \
+	"  fds: { descriptors: gateway }\n"                                                                  \
+	"steps:\n"                                                                                           \
+	"  - { start: gateway, id: start-gateway }\n"                                                        \
+	"  - { start: redis, id: start-redis }\n"                                                            \
+	"  - { request: GET gateway:4000/get, id: get }\n"                                                   \
 	"expect:\n"
 
 /* ---- the trace ---- */
