@@ -177,11 +177,13 @@ static void judge_no_success(
 }
 
 /* Not shown by a poll that was sent after this, the state has not followed. */
-static int64_t follow_by(const struct index *index, const struct draft *draft, const struct event *success)
+static int64_t follow_by(const struct index *index, const struct instant *after, const struct draft *draft,
+    const struct event *success)
 {
 	const struct watch *watch = &index->plan->watches[draft->expectation->watch];
-	int64_t lateness = lateness_within(index->lateness, success->to_ns, index->end_ns);
-	return success->to_ns + watch->every_ns + watch->timeout_ns + FOLLOW_FLOOR_NS + lateness;
+	int64_t since_ns = success->to_ns > after->at.high ? success->to_ns : after->at.high;
+	int64_t lateness = lateness_within(index->lateness, since_ns, index->end_ns);
+	return since_ns + watch->every_ns + watch->timeout_ns + FOLLOW_FLOOR_NS + lateness;
 }
 
 void judge_reach_in_steps(const struct index *index, const struct instant *after, struct draft *draft)
@@ -224,8 +226,9 @@ void judge_reach_in_steps(const struct index *index, const struct instant *after
 		draft->has_claimed = arrival.certain;
 		draft->claimed = elapsed;
 		judge_follow(index, after, draft, steps.success, &arrival);
-	} else if (index_is_closed(index) || arrival.not_until_ns > follow_by(index, draft, steps.success)) {
-		int64_t by_ns = follow_by(index, draft, steps.success);
+	} else if (index_is_closed(index) ||
+		   arrival.not_until_ns > follow_by(index, after, draft, steps.success)) {
+		int64_t by_ns = follow_by(index, after, draft, steps.success);
 		if (draft->verdict != VERDICT_FAIL)
 			draft->decided_ns = arrival.not_until_ns > by_ns ? by_ns : index->end_ns;
 		draft_fail(draft, "attempt %d connected, but the state never followed",

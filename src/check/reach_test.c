@@ -293,6 +293,20 @@ static void test_state_has_to_follow(void **state)
 	end(&story, 3 * S, "completed");
 	expect_verdict(
 	    &story, WITHIN_A_STEP, VERDICT_FAIL, "attempt 2 connected, but the state never followed");
+
+	/* It was connected long before: the time runs from when `after` came. */
+	for (int64_t past = 0; past <= 1; past++) {
+		story = story_begin();
+		attempt(&story, 1, 490 * MS, 500 * MS, "connected");
+		service_event(&story, 10 * S, 10 * S, "redis", "ready");
+		sample(&story, 10 * S, 10 * S, "degraded");
+		sample(&story, 11070 * MS + past, 11070 * MS + past, "degraded");
+		end(&story, 11070 * MS + past, "timeout");
+		expect_verdict(&story, WITHIN_A_STEP, past ? VERDICT_FAIL : VERDICT_INCONCLUSIVE,
+		    past ? "attempt 1 connected, but the state never followed"
+			 : "attempt 1 connected, but the world ran out of its time before the state could "
+			   "follow");
+	}
 }
 
 static void test_no_attempt(void **state)

@@ -138,14 +138,14 @@ static struct opinion opine_follow(const struct facts *facts, const struct expec
 	if (expectation->has_after)
 		seen = as_seen_by(&expectation->after, after, expectation->watch);
 	struct coming coming = find_coming(facts, expectation->watch, &expectation->states, seen);
+	int64_t since_ns = success->to_ns > after->at.high ? success->to_ns : after->at.high;
 	if (!coming.perhaps) {
-		int64_t enough_ns = success->to_ns + watch->every_ns + watch->timeout_ns + FOLLOW_FLOOR_NS +
-				    host_was_late(facts, success->to_ns, facts->end_ns);
+		int64_t enough_ns = since_ns + watch->every_ns + watch->timeout_ns + FOLLOW_FLOOR_NS +
+				    host_was_late(facts, since_ns, facts->end_ns);
 		if (coming.not_until_ns > enough_ns)
 			return opinion(VERDICT_FAIL, enough_ns);
 		return opinion(facts->is_over ? VERDICT_FAIL : VERDICT_INCONCLUSIVE, facts->end_ns);
 	}
-	int64_t since_ns = success->to_ns > after->at.high ? success->to_ns : after->at.high;
 	int64_t earliest_ns = success->to_ns > after->at.low ? success->to_ns : after->at.low;
 	int64_t seen_ns = coming.is_sure ? coming.when.high : coming.perhaps->to_ns;
 	int64_t limit_ns = watch->every_ns + coming.perhaps->to_ns - coming.perhaps->from_ns +
