@@ -164,6 +164,9 @@ static void blame(
 {
 	struct draft *draft = agreement->draft;
 	CLEANUP(buf_release) struct buf text = { 0 };
+	/* A line may have been proved wrong before one that was written earlier. */
+	if (draft->verdict != VERDICT_FAIL || reply->decided_ns < draft->decided_ns)
+		draft->decided_ns = reply->decided_ns;
 	if (agreement->wrong++ >= BLAMED_LINES)
 		return;
 	buf_add_string(&text, "the log says ");
@@ -172,8 +175,6 @@ static void blame(
 	text_add_time(&text, line->from_ns);
 	buf_add_string(&text, reply->is_open ? "), the wire saw no attempt for " : "), the wire waited ");
 	text_add_interval(&text, reply->gap, said_ns);
-	if (draft->verdict != VERDICT_FAIL)
-		draft->decided_ns = reply->decided_ns;
 	draft_fail(draft, "%s", buf_string(&text));
 }
 

@@ -57,6 +57,25 @@ static void test_agrees(void **state)
 	}
 }
 
+/* The second line was proved wrong before the first: packets that were lost later are no excuse. */
+static void test_agrees_decided(void **state)
+{
+	(void)state;
+	struct story story = story_begin();
+	try(&story, (struct try){ .number = 1, .from_ns = 1 * S });
+	says(&story, 1001 * MS, 1001 * MS, 8000);
+	says(&story, 1002 * MS, 1002 * MS, 1000);
+	tell(&story, &(struct event){ .kind = EVENT_TROUBLE,
+			 .of = "redis",
+			 .from_ns = 5 * S,
+			 .to_ns = 5 * S,
+			 .trouble = { .what = "packets were lost" } });
+	end(&story, 60 * S, "completed");
+	expect_verdict(&story, AGREES, VERDICT_FAIL,
+	    "the log says 8s (line at 1s), the wire saw no attempt for 59s; "
+	    "the log says 1s (line at 1s), the wire saw no attempt for 59s");
+}
+
 static void test_agrees_vacuous(void **state)
 {
 	(void)state;
@@ -376,6 +395,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_agrees),
+		cmocka_unit_test(test_agrees_decided),
 		cmocka_unit_test(test_agrees_vacuous),
 		cmocka_unit_test(test_agrees_in_doubt),
 		cmocka_unit_test(test_agrees_with_a_pool),
