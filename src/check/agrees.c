@@ -98,7 +98,8 @@ static void compare(const struct agreement *agreement, size_t last_number, size_
 		offer(reply, &own);
 		return;
 	}
-	if (disturbance(index, agreement->client, ended.low, INT64_MAX))
+	/* Where the trace was cut short, one that was under way is not in it. */
+	if (!index->end || disturbance(index, agreement->client, ended.low, INT64_MAX))
 		return;
 	int64_t lateness = lateness_within(index->lateness, ended.low, index->end_ns);
 	int64_t limit = saturating_add(said_ns, tolerance + lateness);
@@ -136,6 +137,19 @@ static void ask_attempt(const struct agreement *agreement, size_t i, int64_t sai
 		compare(agreement, series->items[i], NO_EVENT, said_ns, reply);
 }
 
+/* An attempt that is not in the trace, since that was cut short, may have failed before the line was written:
+ * unless one that is there began later. */
+static bool may_miss_one(const struct agreement *agreement, struct interval written)
+{
+	const struct series *series = agreement->attempts;
+	for (size_t i = series->count; i-- > 0 && !agreement->index->end;) {
+		const struct event *event = series_event(agreement->index, series, i);
+		if (event->kind == EVENT_ATTEMPT)
+			return event->from_ns <= written.high;
+	}
+	return !agreement->index->end;
+}
+
 /* Back from the last attempt that may have failed before the line was written, to the last that surely had.
  */
 static struct reply ask_wire(const struct agreement *agreement, struct interval written, int64_t said_ns)
@@ -155,7 +169,7 @@ static struct reply ask_wire(const struct agreement *agreement, struct interval 
 		may_be_silent = may_be_silent || !own.is_judged;
 		surely += attempt_ended(event).high <= written.low;
 	}
-	reply.may_be_silent = may_be_silent || surely == 0;
+	reply.may_be_silent = may_be_silent || surely == 0 || may_miss_one(agreement, written);
 	return reply;
 }
 

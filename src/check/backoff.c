@@ -397,6 +397,14 @@ static void judge_jitter(struct judging *judging)
 		return;
 	CLEANUP(buf_release) struct buf text = { 0 };
 	text_add_time(&text, likeness.most_ns);
+	if (likeness.chance < LIKENESS_CHANCE && !judging->index->end) {
+		draft_inconclusive(draft,
+		    "no jitter so far: all %zu gaps are %.3g%% of their delay to within %s, but the trace "
+		    "was cut "
+		    "short, and others may vary",
+		    judging->draw_count, likeness.share * 100, buf_string(&text));
+		return;
+	}
 	if (likeness.chance < LIKENESS_CHANCE) {
 		draft->decided_ns = judging->drawn_ns;
 		draft_fail(draft,

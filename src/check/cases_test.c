@@ -4,6 +4,9 @@
  * step how-late of what-was-to-pass", perhaps "kept" and "warning" behind it, and the world's at the end:
  * "world verdict reason". The scenario is read at the speed the trace was recorded at. UPDATE_EXPECT=1 in the
  * environment writes expect.txt anew, to be read before it is committed.
+ *
+ * Each is judged again, cut short behind every line: what fails then fails as a whole, too, but for trouble
+ * that is told later, and what passes does not fail as a whole.
  */
 #include "base/buf.h"
 #include "base/duration.h"
@@ -74,12 +77,61 @@ static void update(const char *folder, const struct buf *got)
 	assert_int_equal(fclose(file), 0);
 }
 
+/* ---- cut short ---- */
+
+static struct counts {
+	size_t passed, failed;
+} decided_when_cut;
+
+static bool has_trouble_behind(const struct trace *trace, size_t cut)
+{
+	for (size_t i = cut; i < trace->event_count; i++)
+		if (trace->events[i].kind == EVENT_TROUBLE)
+			return true;
+	return false;
+}
+
+static bool is_cut_right(const char *folder, const struct plan *plan, const struct judgement *whole,
+    const struct trace *cut, bool has_trouble)
+{
+	bool right = true;
+	struct judgement *judgement = check(plan, cut);
+	for (size_t i = 0; i < judgement->finding_count && i < plan->expectation_count; i++) {
+		const struct finding *finding = &judgement->findings[i], *other = &whole->findings[i];
+		bool failed = finding->verdict == VERDICT_FAIL, passed = finding->verdict == VERDICT_PASS;
+		decided_when_cut.failed += failed;
+		decided_when_cut.passed += passed;
+		bool is_excused = has_trouble && other->verdict == VERDICT_INCONCLUSIVE;
+		if ((failed && (other->verdict == VERDICT_FAIL || is_excused)) ||
+		    (passed && other->verdict != VERDICT_FAIL) || (!failed && !passed))
+			continue;
+		print_error("%s, cut behind line %zu: %s %s %s, as a whole %s %s\n", folder, cut->event_count,
+		    finding->expectation->id, verdict_names[finding->verdict], finding->reason,
+		    verdict_names[other->verdict], other->reason);
+		right = false;
+	}
+	judgement_free(judgement);
+	return right;
+}
+
+static bool cut_case(
+    const char *folder, const struct plan *plan, const struct judgement *whole, const struct trace *trace)
+{
+	bool right = true;
+	struct trace cut = *trace;
+	cut.complete = false;
+	for (cut.event_count = 1; cut.event_count < trace->event_count && right; cut.event_count++)
+		right = is_cut_right(folder, plan, whole, &cut, has_trouble_behind(trace, cut.event_count));
+	return right;
+}
+
 /* Returns whether the case is as expected; says what is not. */
 static bool run_case(const char *folder)
 {
 	CLEANUP(buf_release) struct buf text = { 0 }, wanted = { 0 }, got = { 0 };
 	struct err err = ERR_INIT;
 	char path[512], message[2048];
+	bool is_cut_well = true;
 	if (read_file(folder, "trace.ndjson", &text) < 0 || read_file(folder, "expect.txt", &wanted) < 0)
 		return false;
 	snprintf(path, sizeof(path), CASES "/%s/scenario.yaml", folder);
@@ -88,6 +140,7 @@ static bool run_case(const char *folder)
 	if (plan) {
 		struct judgement *judgement = check(plan, trace);
 		describe(plan, judgement, &got);
+		is_cut_well = cut_case(folder, plan, judgement, trace);
 		judgement_free(judgement);
 	}
 	plan_free(plan);
@@ -99,7 +152,7 @@ static bool run_case(const char *folder)
 	else if (strcmp(buf_string(&got), buf_string(&wanted)) != 0)
 		print_error("%s: wanted\n%sgot\n%s\n", folder, buf_string(&wanted), buf_string(&got));
 	else
-		return true;
+		return is_cut_well;
 	return false;
 }
 
@@ -116,7 +169,9 @@ static void test_cases(void **state)
 		wrong += !run_case(entry->d_name);
 	}
 	closedir(dir);
-	print_message("%d cases\n", count);
+	print_message("%d cases; cut short, %zu findings passed, %zu failed\n", count,
+	    decided_when_cut.passed, decided_when_cut.failed);
+	assert_true(decided_when_cut.passed > 0 && decided_when_cut.failed > 0);
 	assert_int_equal(wrong, 0);
 	assert_true(count >= CASES_AT_LEAST);
 }

@@ -1,5 +1,6 @@
 #include "check/check.h"
 
+#include "check/cut.h"
 #include "check/implied.h"
 #include "check/judge.h"
 #include "check/late.h"
@@ -255,6 +256,7 @@ static enum verdict compose(const struct judgement *judgement)
 /* Its kind has judged it. */
 static void conclude(const struct index *index, struct draft *draft, struct finding *finding)
 {
+	doubt_cut(index, draft);
 	doubt(index, draft);
 	doubt_wire(index, draft);
 	doubt_absence(index, draft);

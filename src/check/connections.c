@@ -164,7 +164,9 @@ static void see(struct tally *tally, struct interval count, struct interval when
 		tally->most = count.low > tally->most ? count.low : tally->most;
 		tally->fewest = count.high < tally->fewest ? count.high : tally->fewest;
 	}
-	bool is_wrong = count.low > range->high || count.high < range->low;
+	/* In a trace that was cut short there may have been more, that were not told. */
+	bool is_few = count.high < range->low && tally->index->end;
+	bool is_wrong = count.low > range->high || is_few;
 	bool may_be_wrong = count.high > range->high || count.low < range->low;
 	if (is_inside && is_wrong) {
 		int64_t since_ns = !lasting                        ? when.high

@@ -50,7 +50,7 @@ static void judge_times(const struct index *index, struct draft *draft, const st
 {
 	struct interval times = expected_times(draft->expectation);
 	size_t service = index->plan->watches[draft->expectation->watch].service;
-	bool may_grow = !window->is_closed || (index->end && index->end->end.dropped > 0);
+	bool may_grow = !window->is_closed || !index->end || index->end->end.dropped > 0;
 	struct interval count = { .low = (int64_t)matches->count,
 		.high = (int64_t)(matches->count + matches->perhaps) };
 	CLEANUP(buf_release) struct buf text = { 0 }, wanted = { 0 };
@@ -77,7 +77,7 @@ static void judge_times(const struct index *index, struct draft *draft, const st
 	case ANSWER_UNKNOWN:
 		break;
 	}
-	if (!window->is_closed)
+	if (!window->is_closed || !index->end)
 		draft_inconclusive(draft, "%s line%s matched when %s", buf_string(&text), is_one ? "" : "s",
 		    index_open_reason(index));
 	else if (matches->perhaps)
@@ -86,7 +86,7 @@ static void judge_times(const struct index *index, struct draft *draft, const st
 		    matches->perhaps == 1 ? "" : "s");
 	else
 		draft_inconclusive(draft, "%s matched, but %lld were not recorded because of a flood",
-		    buf_string(&text), (long long)(index->end ? index->end->end.dropped : 0));
+		    buf_string(&text), (long long)index->end->end.dropped);
 	draft_note_death(draft, index, service, INT64_MAX);
 }
 
@@ -160,8 +160,14 @@ static void judge_numbers(const struct index *index, struct draft *draft, const 
     const struct matches *matches, struct pattern *pattern)
 {
 	const struct expectation *expectation = draft->expectation;
-	int64_t dropped = index->end ? index->end->end.dropped : 0;
 	bool right = true;
+	if (!index->end) {
+		draft_inconclusive(draft, "the numbers cannot be told: how many lines were lost in a flood "
+					  "is told at the end, and the "
+					  "trace was cut short");
+		return;
+	}
+	int64_t dropped = index->end->end.dropped;
 	if (matches->perhaps || dropped > 0) {
 		long long more = (long long)matches->perhaps + (long long)dropped;
 		draft_inconclusive(draft, "the numbers cannot be told: %lld more line%s may count", more,

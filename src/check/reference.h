@@ -27,6 +27,8 @@ struct opinion {
 	int64_t decided_ns;
 	/* It passes because something was not seen. */
 	bool by_absence;
+	/* Of steps: it fails because no attempt came that connected. */
+	bool did_not_come;
 	/* The rules that would decide are of several connections, which are not written down here: the
 	 * verdict or `inconclusive`. */
 	bool may_doubt;
@@ -181,6 +183,9 @@ struct opinion opine_ends(const struct facts *facts, const struct expectation *e
 struct opinion opine_discloses(const struct facts *facts, const struct expectation *expectation);
 /* What every phase implies, behind the expectations. */
 void opine_met(const struct facts *facts, struct reference *reference);
+/* A verdict that needs the trace's end, which it has not. */
+bool is_open_for_want_of_an_end(
+    const struct facts *facts, const struct expectation *expectation, const struct opinion *opinion);
 /* What `before` of a step implies. */
 struct opinion opine_in_time(const struct facts *facts, const struct step *step);
 

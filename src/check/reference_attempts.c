@@ -121,13 +121,17 @@ static struct opinion opine_no_success(const struct facts *facts, const struct e
     struct span count, const struct event *last, const struct event *pending)
 {
 	size_t client = facts->plan->watches[expectation->within_watch].service;
-	if (last && count.low >= expectation->within_steps)
-		return opinion(VERDICT_FAIL, last->to_ns);
+	struct opinion failed = opinion(VERDICT_FAIL, facts->end_ns);
+	failed.did_not_come = true;
+	if (last && count.low >= expectation->within_steps) {
+		failed.decided_ns = last->to_ns;
+		return failed;
+	}
 	if (is_dead_for_ever(facts, client))
-		return opinion(VERDICT_FAIL, facts->end_ns);
+		return failed;
 	if (pending || !facts->is_over || (last && count.high >= expectation->within_steps))
 		return opinion(VERDICT_INCONCLUSIVE, 0);
-	return opinion(VERDICT_FAIL, facts->end_ns);
+	return failed;
 }
 
 static struct opinion opine_follow(const struct facts *facts, const struct expectation *expectation,
@@ -227,6 +231,8 @@ static bool ask(const struct facts *facts, const struct expectation *expectation
 		*ret_decided_ns = beginning_of(next);
 		return true;
 	}
+	if (!*facts->end)
+		return false; /* it may have been under way */
 	int64_t patience_ns = said_ns + tolerance_ns + host_was_late(facts, ended.low, facts->end_ns);
 	*ret_verdict = VERDICT_FAIL;
 	*ret_decided_ns = ended.high + patience_ns;
@@ -246,8 +252,12 @@ static bool ask_all(const struct facts *facts, const struct expectation *expecta
 	    name_of_watch(facts, expectation->watch)) if (has_failed(attempt) &&
 							  end_of(attempt).high <= line->from_ns) surely =
 	    attempt;
-	bool is_passed = !surely;
+	bool is_passed = !surely, is_followed = *facts->end;
 	others += !surely;
+	/* Where the trace was cut short, one that is not told may have been the last, if none began later. */
+	for_each_of(attempt, facts, EVENT_ATTEMPT, name_of_watch(facts, expectation->watch)) is_followed =
+	    is_followed || attempt->from_ns > line->to_ns;
+	others += !is_followed;
 	for_each_of(attempt, facts, EVENT_ATTEMPT, name_of_watch(facts, expectation->watch))
 	{
 		enum verdict verdict = VERDICT_INCONCLUSIVE;

@@ -268,14 +268,14 @@ struct opinion opine_backoff(const struct facts *facts, const struct expectation
 	if (of.failed) {
 		struct opinion failed = opinion(VERDICT_FAIL, of.failed_ns);
 		/* It may be right for a client of several connections which it never got to show. */
-		failed.may_doubt = !was_connected && !watch->from_log;
+		failed.may_doubt = (!was_connected || !*facts->end) && !watch->from_log;
 		return failed;
 	}
 	bool is_vacuous = of.gaps < (size_t)of.rule->at_least;
 	enum verdict variety = VERDICT_PASS;
 	if (has_jitter(of.rule) && !of.is_open && !is_vacuous)
 		variety = judge_variety(of.rule, of.drawn, of.drawn_count);
-	if (variety == VERDICT_FAIL)
+	if (variety == VERDICT_FAIL && *facts->end) /* else there may be others, which vary */
 		return opinion(VERDICT_FAIL, of.drawn_ns);
 	of.is_open = of.is_open || variety != VERDICT_PASS;
 	return (struct opinion){ .verdict = of.is_open || is_vacuous ? VERDICT_INCONCLUSIVE : VERDICT_PASS,

@@ -165,6 +165,7 @@ static struct span open_behind(const struct changes *changes, const struct chang
 struct counts {
 	const struct range *range;
 	const struct stretch_of_time *stretch;
+	bool is_whole; /* of a trace that was cut short, more may have come than was told */
 	bool is_wrong, is_doubtful, was_open;
 	int64_t wrong_ns;
 };
@@ -176,7 +177,7 @@ static void add_count(
 	if (!is_possible)
 		return;
 	counts->was_open = counts->was_open || open.high > 0;
-	if (is_sure && (open.low > range->high || open.high < range->low)) {
+	if (is_sure && (open.low > range->high || (open.high < range->low && counts->is_whole))) {
 		if (!counts->is_wrong || known_ns < counts->wrong_ns)
 			counts->wrong_ns = known_ns;
 		counts->is_wrong = true;
@@ -248,7 +249,9 @@ struct opinion opine_connections(const struct facts *facts, const struct expecta
 {
 	static struct changes changes;
 	struct stretch_of_time stretch = find_stretch(facts, expectation);
-	struct counts counts = { .range = &expectation->connections, .stretch = &stretch };
+	struct counts counts = {
+		.range = &expectation->connections, .stretch = &stretch, .is_whole = *facts->end
+	};
 	if (stretch.is_empty)
 		return opinion(VERDICT_INCONCLUSIVE, 0);
 	gather(facts, name_of_watch(facts, expectation->watch), &changes);

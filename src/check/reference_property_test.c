@@ -1,7 +1,8 @@
 /*
  * Random traces, judged by the checker and by reference.h, which knows nothing of it: the verdicts are equal.
  * And what is certain stays so when more is known: in a world among those that a trace allows nothing fails
- * that had passed, nor passes that had failed.
+ * that had passed, nor passes that had failed. Nor does what is decided of a trace that was cut short come
+ * out otherwise when the rest of it is there.
  *
  * A few thousand traces, always the same; FALSESTART_TRACES=1000000 judges more, FALSESTART_SEED=n begins
  * elsewhere. What they disagree about is shown with as few events as still make it.
@@ -13,7 +14,7 @@
 
 #include <stdlib.h>
 
-enum { TRACES = 2700 };
+enum { TRACES = 3600 };
 
 static struct plan *plan_of(const struct world_of_plan *world)
 {
@@ -197,6 +198,59 @@ static void show_contradiction(const struct plan *plan, const struct world_of_pl
 	judgement_free(better);
 }
 
+/* ---- is it cut short? ---- */
+
+/* What is decided of a trace that was cut short is not decided otherwise of the whole; -1: nothing is. */
+static int find_hasty(const struct plan *plan, const struct trace *whole, const struct trace *cut)
+{
+	struct judgement *judgement = check(plan, whole), *hasty = check(plan, cut);
+	int found = -1;
+	for (size_t i = 0; i < plan->expectation_count; i++) {
+		enum verdict verdict = judgement->findings[i].verdict, before = hasty->findings[i].verdict;
+		if (verdict != VERDICT_INCONCLUSIVE && before != VERDICT_INCONCLUSIVE && verdict != before)
+			found = (int)i;
+	}
+	judgement_free(judgement);
+	judgement_free(hasty);
+	return found;
+}
+
+/* The first so many lines of it. */
+static void cut_at(const struct random_trace *random, size_t count, struct random_trace *ret_cut)
+{
+	random_trace_copy(random, ret_cut);
+	ret_cut->trace.event_count = count;
+	ret_cut->trace.complete = false;
+}
+
+static void show_hasty(const struct plan *plan, const struct world_of_plan *world,
+    struct random_trace *random, size_t count, uint64_t seed, int about)
+{
+	static struct random_trace less, cut;
+	CLEANUP(buf_release) struct buf text = { 0 };
+	for (size_t i = random->trace.event_count; i-- > 1;) {
+		size_t count_of_less = count - (i < count);
+		random_trace_drop(random, i, &less);
+		cut_at(&less, count_of_less, &cut);
+		if (find_hasty(plan, &less.trace, &cut.trace) != about)
+			continue;
+		random_trace_copy(&less, random);
+		count = count_of_less;
+		i = random->trace.event_count;
+	}
+	cut_at(random, count, &cut);
+	struct judgement *judgement = check(plan, &random->trace), *hasty = check(plan, &cut.trace);
+	buf_addf(&text, "trace %llu, %s\ncut behind line %zu: %s: %s\nwhole: %s: %s\n",
+	    (unsigned long long)seed, world->expectations[about], count,
+	    verdict_names[hasty->findings[about].verdict], hasty->findings[about].reason,
+	    verdict_names[judgement->findings[about].verdict], judgement->findings[about].reason);
+	for (size_t i = 0; i < random->trace.event_count; i++)
+		trace_write_event(&text, &random->events[i]);
+	fprintf(stderr, "%s\n", buf_string(&text));
+	judgement_free(judgement);
+	judgement_free(hasty);
+}
+
 /* What is judged as it happens is judged the same when it is read from a file. */
 static void assert_same_when_read(
     const struct plan *plan, const struct judgement *judgement, const struct trace *trace)
@@ -227,7 +281,8 @@ enum { WORLDS = ARRAY_LENGTH(worlds), FINDINGS_MAX = 64, SHOWN_MAX = 8, READ_EVE
 struct tally {
 	size_t verdicts[WORLDS][FINDINGS_MAX][3];
 	size_t world_verdicts[3];
-	size_t disagreements, contradictions;
+	size_t disagreements, contradictions, hasty;
+	size_t decided_when_cut[3]; /* by verdict */
 };
 
 static void compare(
@@ -257,6 +312,25 @@ static void compare(
 		show_disagreement(plans[w], &worlds[w], random, seed, about);
 }
 
+static void compare_cut(
+    const struct plan *plan, const struct world_of_plan *world, uint64_t seed, struct tally *tally)
+{
+	static struct random_trace random, cut;
+	random_trace_make(&random, seed, world->expectations == conduct);
+	if (!random_trace_cut(&random, seed, &cut))
+		return;
+	struct judgement *judgement = check(plan, &cut.trace);
+	for (size_t i = 0; i < plan->expectation_count; i++)
+		tally->decided_when_cut[judgement->findings[i].verdict]++;
+	judgement_free(judgement);
+	int about = find_hasty(plan, &random.trace, &cut.trace);
+	if (about >= 0 && tally->hasty++ < SHOWN_MAX)
+		show_hasty(plan, world, &random, cut.trace.event_count, seed, about);
+	about = disagreement_about(plan, &cut.trace);
+	if (about >= 0 && tally->disagreements++ < SHOWN_MAX)
+		show_disagreement(plan, world, &cut, seed, about);
+}
+
 static void report(const struct tally *tally, struct plan *const *plans, uint64_t traces)
 {
 	size_t sum[3] = { 0 };
@@ -276,6 +350,10 @@ static void report(const struct tally *tally, struct plan *const *plans, uint64_
 	    (unsigned long long)traces, sum[VERDICT_PASS], sum[VERDICT_FAIL], sum[VERDICT_INCONCLUSIVE],
 	    tally->world_verdicts[VERDICT_PASS], tally->world_verdicts[VERDICT_FAIL],
 	    tally->world_verdicts[VERDICT_INCONCLUSIVE], tally->disagreements, tally->contradictions);
+	print_message(
+	    "cut short: %zu pass, %zu fail, %zu inconclusive; %zu decided otherwise than the whole\n",
+	    tally->decided_when_cut[VERDICT_PASS], tally->decided_when_cut[VERDICT_FAIL],
+	    tally->decided_when_cut[VERDICT_INCONCLUSIVE], tally->hasty);
 }
 
 static uint64_t number_from(const char *name, uint64_t otherwise)
@@ -293,8 +371,10 @@ static void test_random_traces(void **state)
 	uint64_t traces = number_from("FALSESTART_TRACES", TRACES), first = number_from("FALSESTART_SEED", 0);
 	for (size_t w = 0; w < WORLDS; w++)
 		plans[w] = plan_of(&worlds[w]);
-	for (uint64_t seed = first; seed < first + traces; seed++)
+	for (uint64_t seed = first; seed < first + traces; seed++) {
 		compare(plans, seed, &random, &tally);
+		compare_cut(plans[seed % WORLDS], &worlds[seed % WORLDS], seed, &tally);
+	}
 	report(&tally, plans, traces);
 	/* The traces are worth something: each expectation passes, fails and is left open. */
 	for (size_t w = 0; w < WORLDS && traces >= TRACES; w++)
@@ -307,6 +387,10 @@ static void test_random_traces(void **state)
 		plan_free(plans[w]);
 	assert_int_equal(tally.disagreements, 0);
 	assert_int_equal(tally.contradictions, 0);
+	assert_int_equal(tally.hasty, 0);
+	/* There is something to decide before the end, too. */
+	assert_true(traces < TRACES || tally.decided_when_cut[VERDICT_PASS] > traces / 10);
+	assert_true(traces < TRACES || tally.decided_when_cut[VERDICT_FAIL] > traces / 10);
 }
 
 int main(void)

@@ -274,8 +274,31 @@ static void tell_figures(struct narrator *narrator)
 
 /* ---- the host, the harness, the end ---- */
 
+/* As the runner does: of one stretch after the other, and behind it of a service's threads. */
+static void tell_stretches_of_lateness(struct narrator *narrator)
+{
+	bool of_threads = one_in(narrator, 2);
+	int64_t end_ns = narrator->end_ns;
+	for (int64_t from_ns = 0; from_ns < end_ns; from_ns += 250 * MS) {
+		struct event report = { .kind = EVENT_LATENESS,
+			.of = "",
+			.from_ns = from_ns,
+			.to_ns = from_ns + 250 * MS < end_ns ? from_ns + 250 * MS : end_ns,
+			.lateness = { .worst_ns = pick(narrator, 0, 0, 0, 1, 11, 25, 200) * MS } };
+		tell(narrator, report);
+		report.of = "gateway";
+		report.lateness.worst_ns = pick(narrator, 0, 0, 1, 25, 100) * MS;
+		if (of_threads)
+			tell(narrator, report);
+	}
+}
+
 static void tell_lateness(struct narrator *narrator)
 {
+	if (one_in(narrator, 3)) {
+		tell_stretches_of_lateness(narrator);
+		return;
+	}
 	for (int64_t left = one_in(narrator, 2) ? 0 : draw(narrator, 1, 4); left > 0; left--) {
 		int64_t from_ns = some_time(narrator, 0, 1500);
 		tell(narrator,

@@ -24,6 +24,12 @@ void random_trace_make(struct random_trace *random, uint64_t seed, bool of_condu
  * is what was seen. */
 void random_trace_settle(const struct random_trace *random, uint64_t seed, struct random_trace *ret_world);
 
+/* What a runner that was killed leaves of it: its lines up to some line, but always the first that tells how
+ * late the runner was. False: the story does not tell that for one stretch after the other, as a runner does,
+ * or not at all, and is cut in the middle of what happened to a service. */
+bool random_trace_cut(
+    const struct random_trace *random, uint64_t seed, struct random_trace *ret_cut) MUST_CHECK;
+
 /* Leaves out one event. */
 void random_trace_drop(const struct random_trace *random, size_t number, struct random_trace *ret_less);
 void random_trace_copy(const struct random_trace *random, struct random_trace *ret_copy);

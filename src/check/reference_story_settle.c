@@ -1,4 +1,4 @@
-/* Other traces made from a random one: a world that it allows, one event less. */
+/* Other traces made from a random one: a world that it allows, the beginning of it, one event less. */
 #include "check/reference_narrator.h"
 
 static int64_t some_point(struct narrator *narrator, int64_t low, int64_t high)
@@ -99,6 +99,38 @@ void random_trace_settle(const struct random_trace *random, uint64_t seed, struc
 		}
 	}
 	refer(ret_world);
+}
+
+/* Something was happening to a service that is told behind the cut. */
+static bool is_in_the_middle(const struct random_trace *random, size_t cut)
+{
+	for (size_t i = cut; i < random->trace.event_count; i++)
+		for (size_t k = 0; k < cut && random->events[i].kind == EVENT_SERVICE; k++)
+			if (random->events[i].from_ns <= random->events[k].to_ns)
+				return true;
+	return false;
+}
+
+bool random_trace_cut(const struct random_trace *random, uint64_t seed, struct random_trace *ret_cut)
+{
+	struct narrator narrator = { .state = (seed + 1) * 0x9e3779b97f4a7c15U };
+	int64_t began_ns = 0, told_ns = 0, least = 1, count = (int64_t)random->trace.event_count;
+	for (int64_t i = 0; i < count; i++) {
+		const struct event *event = &random->events[i];
+		if (event->kind != EVENT_LATENESS || strncmp(event->of, "agent:", 6) == 0)
+			continue;
+		bool is_own = !*event->of;
+		if (event->from_ns != (is_own ? told_ns : began_ns))
+			return false;
+		least = told_ns == 0 ? i + 1 : least;
+		began_ns = is_own ? event->from_ns : began_ns;
+		told_ns = is_own ? event->to_ns : told_ns;
+	}
+	*ret_cut = *random;
+	if (least < count)
+		ret_cut->trace.event_count = (size_t)draw(&narrator, least, count - 1);
+	refer(ret_cut);
+	return told_ns > 0 || !is_in_the_middle(random, ret_cut->trace.event_count);
 }
 
 void random_trace_drop(const struct random_trace *random, size_t number, struct random_trace *ret_less)

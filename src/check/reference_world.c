@@ -79,6 +79,8 @@ static bool depends_on_wire(
 static bool is_in_doubt(
     const struct facts *facts, const struct expectation *expectation, const struct opinion *opinion)
 {
+	if (is_open_for_want_of_an_end(facts, expectation, opinion))
+		return true;
 	bool failed = opinion->verdict == VERDICT_FAIL;
 	bool was_seen = !failed && expectation->kind == EXPECT_REACH && !expectation->within_steps &&
 			expectation->step < 0;

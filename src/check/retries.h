@@ -42,8 +42,8 @@ void retries_find(const struct index *index, const struct expectation *expectati
 void retries_release(struct retries *runs);
 
 /* Would the attempts be right if the client held more connections than were seen at once, all of them begun
- * together? Then it cannot be blamed, unless it was seen to connect and to hold no more. The number of
- * connections that would explain it, or 0. */
+ * together? Then it cannot be blamed, unless it was seen to connect and to hold no more, in a trace that has
+ * its end. The number of connections that would explain it, or 0. */
 size_t retries_explained_by(const struct index *index, const struct expectation *expectation,
     const struct window *window, size_t connections);
 
