@@ -209,6 +209,45 @@ static void test_steps(void **state)
 	    "connected only with attempt 3, 2 attempts after redis.ready");
 }
 
+/* The state is to follow the connection at 1.5 s within 50 + 2 + 20 ms. A late host leaves it open where it
+ * took longer, and lets nothing pass. */
+static void test_state_follows(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t from_ns, lateness_ns;
+		enum verdict verdict;
+		const char *reason;
+	} cases[] = {
+		{ 1550 * MS, 0, VERDICT_PASS, "" },
+		{ 1600 * MS, 0, VERDICT_INCONCLUSIVE,
+		    "attempt 2 connected and the state followed 50ms to 102ms later, which is around the "
+		    "bound" },
+		{ 1600 * MS, 10 * S, VERDICT_INCONCLUSIVE,
+		    "attempt 2 connected and the state followed 50ms to 102ms later, which is around the "
+		    "bound" },
+		{ 1650 * MS, 27 * MS, VERDICT_FAIL,
+		    "attempt 2 connected, but the state followed only 100ms to 152ms later" },
+		{ 1650 * MS, 28 * MS, VERDICT_INCONCLUSIVE,
+		    "attempt 2 connected, but the state followed only 100ms to 152ms later, and the host ran "
+		    "up "
+		    "to 28ms late meanwhile" },
+		{ 9500 * MS, 8 * S, VERDICT_INCONCLUSIVE,
+		    "attempt 2 connected, but the state followed only 7.95s to 8s later, and the host ran up "
+		    "to "
+		    "8s late meanwhile" },
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		struct story story = redis_ready_at_1s();
+		samples(&story, 0, cases[i].from_ns, "degraded");
+		attempt(&story, 2, 1490 * MS, 1500 * MS, "connected");
+		samples(&story, cases[i].from_ns, 10 * S, "healthy");
+		late(&story, 1500 * MS, 1600 * MS, cases[i].lateness_ns);
+		end(&story, 10 * S, "completed");
+		expect_verdict(&story, WITHIN_A_STEP, cases[i].verdict, cases[i].reason);
+	}
+}
+
 /* One that was under way when Redis became ready does not count; the log does not always tell. */
 static void test_attempt_under_way(void **state)
 {
@@ -335,6 +374,7 @@ int main(void)
 		cmocka_unit_test(test_straddling),
 		cmocka_unit_test(test_attempt),
 		cmocka_unit_test(test_steps),
+		cmocka_unit_test(test_state_follows),
 		cmocka_unit_test(test_attempt_under_way),
 		cmocka_unit_test(test_later_outage),
 		cmocka_unit_test(test_lost_meanwhile),

@@ -152,12 +152,13 @@ static struct opinion opine_follow(const struct facts *facts, const struct expec
 	}
 	int64_t earliest_ns = success->to_ns > after->at.low ? success->to_ns : after->at.low;
 	int64_t seen_ns = coming.is_sure ? coming.when.high : coming.perhaps->to_ns;
-	int64_t limit_ns = watch->every_ns + coming.perhaps->to_ns - coming.perhaps->from_ns +
-			   FOLLOW_FLOOR_NS + host_was_late(facts, earliest_ns, seen_ns);
+	int64_t limit_ns =
+	    watch->every_ns + coming.perhaps->to_ns - coming.perhaps->from_ns + FOLLOW_FLOOR_NS;
+	int64_t lateness = host_was_late(facts, earliest_ns, seen_ns);
 	struct worlds worlds = { 0 };
-	world_add(&worlds, coming.when.low - since_ns, limit_ns, 0);
-	world_add(&worlds, seen_ns - since_ns, limit_ns, 0);
-	bool is_late = worlds.within == 0;
+	world_add(&worlds, coming.when.low - since_ns, limit_ns, lateness);
+	world_add(&worlds, seen_ns - since_ns, limit_ns, lateness);
+	bool is_late = worlds.within == 0 && worlds.between == 0;
 	if (!coming.is_sure && !(is_late && !coming.is_counted))
 		worlds.between++; /* in some it was only before, or not at all */
 	int64_t shown_ns = coming.perhaps->to_ns;
