@@ -2,41 +2,12 @@
  * always: every poll wholly inside the window shows one of these states.
  *
  * Between two polls nothing is known, and a poll says nothing when there is none: a hole of more than three
- * periods (and the host's lateness) leaves the answer open. So does a poll that does not count (polls.h) and
- * shows a state that is not among these.
+ * periods leaves the answer open, whatever made it. So does a poll that does not count (polls.h) and shows a
+ * state that is not among these.
  */
 #include "check/judge.h"
 #include "check/observation.h"
 #include "check/polls.h"
-
-enum { HOLE_PERIODS = 3 };
-
-struct coverage {
-	int64_t last_ns; /* until here the window is covered */
-	int64_t hole_ns, hole_from_ns;
-	size_t inside, ignored;
-};
-
-/* The largest stretch without a poll that the period and the host's lateness do not explain. */
-static void cover(
-    const struct index *index, const struct watch *watch, struct coverage *coverage, int64_t from_ns)
-{
-	int64_t hole = coverage->last_ns == INT64_MIN ? 0 : from_ns - coverage->last_ns;
-	if (hole <= HOLE_PERIODS * watch->every_ns || hole <= coverage->hole_ns)
-		return;
-	if (hole <=
-	    HOLE_PERIODS * watch->every_ns + lateness_within(index->lateness, coverage->last_ns, from_ns))
-		return;
-	coverage->hole_ns = hole;
-	coverage->hole_from_ns = coverage->last_ns;
-}
-
-static void add_hole(const struct coverage *coverage, struct buf *out)
-{
-	text_add_time(out, coverage->hole_ns);
-	buf_add_string(out, " from ");
-	text_add_time(out, coverage->hole_from_ns);
-}
 
 static void blame(const struct index *index, struct draft *draft, const struct watch *watch, size_t first)
 {
@@ -63,7 +34,7 @@ void judge_always(const struct index *index, struct draft *draft)
 		return;
 	struct coverage coverage = { .last_ns = window.after.high };
 	struct starved starved = { 0 };
-	size_t violations = 0;
+	size_t violations = 0, inside = 0, not_counted = 0;
 	for (struct poll poll; polls_next(&polls, &poll);) {
 		const struct event *event = poll.event;
 		struct interval when = observed_when(event);
@@ -76,36 +47,35 @@ void judge_always(const struct index *index, struct draft *draft)
 			}
 			continue;
 		}
-		cover(index, watch, &coverage, when.low);
-		coverage.last_ns = when.high;
+		coverage_add(&coverage, index, watch, when);
 		if (state_set_has(&ignored, event)) {
-			coverage.ignored++;
+			not_counted++;
 			continue;
 		}
-		coverage.inside++;
+		inside++;
 		if (state_set_has(&allowed, event))
 			continue;
 		if (violations++ == 0)
 			blame(index, draft, watch, poll.number);
 		evidence_add(&draft->evidence, poll.number);
 	}
-	cover(index, watch, &coverage, window.until_ns);
-	buf_addf(&draft->actual, "%zu of %zu polls", coverage.inside - violations, coverage.inside);
-	if (coverage.ignored)
-		buf_addf(&draft->actual, ", %zu not counted", coverage.ignored);
+	coverage_add(&coverage, index, watch, (struct interval){ window.until_ns, window.until_ns });
+	buf_addf(&draft->actual, "%zu of %zu polls", inside - violations, inside);
+	if (not_counted)
+		buf_addf(&draft->actual, ", %zu not counted", not_counted);
 	draft_measured(draft, (int64_t)violations, (int64_t)(violations + starved.count));
 	draft->by_absence = true;
 	if (violations)
 		return;
 	if (starved.count) {
 		draft_starved(draft, &starved, "");
-	} else if (coverage.inside == 0) {
+	} else if (inside == 0) {
 		draft_inconclusive(
 		    draft, "vacuous: no poll of %s lies wholly inside the window", watch->name);
 		draft_note_death(draft, index, watch->service, INT64_MAX);
 	} else if (coverage.hole_ns) {
 		CLEANUP(buf_release) struct buf text = { 0 };
-		add_hole(&coverage, &text);
+		text_add_hole(&text, &coverage);
 		draft_inconclusive(draft, "no poll of %s for %s", watch->name, buf_string(&text));
 	} else if (!window.is_closed) {
 		draft_inconclusive(draft, "right so far, but %s", index_open_reason(index));

@@ -15,8 +15,6 @@
 
 #include <string.h>
 
-enum { HOLE_PERIODS = 3 };
-
 struct stretch {
 	struct interval sure;     /* low > high: nothing of it is */
 	struct interval possible; /* shared by stretches that only a hole keeps apart */
@@ -56,18 +54,6 @@ static struct stretch *add_stretch(struct stretches *stretches, struct interval 
 		.sure = sure, .possible = { possible_ns, INT64_MAX }, .first = NO_EVENT, .last = NO_EVENT
 	};
 	return stretch;
-}
-
-/* No poll was sent between the two, for longer than the period and a late host explain. Nobody is polled who
- * does not run: that is no hole, and neither says yes nor works. */
-static bool is_hole(const struct index *index, const struct watch *watch, int64_t from_ns, int64_t to_ns)
-{
-	int64_t usual = HOLE_PERIODS * watch->every_ns, since_ns, until_ns;
-	if (to_ns - from_ns <= usual ||
-	    to_ns - from_ns <= usual + lateness_within(index->lateness, from_ns, to_ns))
-		return false;
-	return !index_is_down(index, watch->service, from_ns + usual, &since_ns, &until_ns) ||
-	       saturating_add(until_ns, usual) < to_ns;
 }
 
 static void close_stretches(struct stretches *stretches, size_t from, int64_t possible_ns)
@@ -112,7 +98,7 @@ static void find_stretches(const struct index *index, int watch_number, struct q
 			may_differ = may_differ || !is_match;
 			continue;
 		}
-		bool is_after_hole = is_hole(index, watch, answered_ns, event->from_ns);
+		bool is_after_hole = is_unasked(index, watch, answered_ns, event->from_ns);
 		bool is_inside = window_holds(window, observed_when(event));
 		stretches.polls += is_inside;
 		stretches.matching += is_inside && is_match;
@@ -139,7 +125,7 @@ static void find_stretches(const struct index *index, int watch_number, struct q
 	}
 	if (current)
 		end_with_service(index, watch, question.says != NULL, answered_ns, &stretches, group);
-	else if (sent_ns >= 0 && (may_match || is_hole(index, watch, answered_ns, window->until_ns)))
+	else if (sent_ns >= 0 && (may_match || is_unasked(index, watch, answered_ns, window->until_ns)))
 		add_stretch(&stretches, nothing, sent_ns);
 	*ret_stretches = stretches;
 }

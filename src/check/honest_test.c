@@ -197,6 +197,26 @@ static void test_holes(void **state)
 	    "tell");
 }
 
+/* The runner stood still while health went on from yes to yes: it was late, and saw nothing of it. */
+static void test_stall(void **state)
+{
+	(void)state;
+	for (int stalled = 0; stalled < 2; stalled++) {
+		struct story story = story_begin();
+		int64_t until_ns = stalled ? 15 * S : 5500 * MS;
+		samples(&story, 1 * S, 20 * S, "healthy");
+		works(&story, 1 * S, 5 * S, 200);
+		works(&story, until_ns, 20 * S, 200);
+		late(&story, 5 * S, until_ns, until_ns - 5 * S);
+		end(&story, 20 * S, "completed");
+		expect_verdict(&story, HONEST, stalled ? VERDICT_INCONCLUSIVE : VERDICT_PASS,
+		    stalled
+			? "the longest lie lasted 0s to 10.1s, and the limit is inside: polls of ready and "
+			  "work do not tell"
+			: "");
+	}
+}
+
 /* Who does not run is not polled: no hole. */
 static void test_ended_service(void **state)
 {
@@ -278,6 +298,7 @@ int main(void)
 		cmocka_unit_test(test_health_follows),
 		cmocka_unit_test(test_lateness),
 		cmocka_unit_test(test_holes),
+		cmocka_unit_test(test_stall),
 		cmocka_unit_test(test_ended_service),
 		cmocka_unit_test(test_window),
 		cmocka_unit_test(test_vacuous),

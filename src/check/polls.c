@@ -49,3 +49,41 @@ void draft_starved(struct draft *draft, const struct starved *starved, const cha
 	    is_one ? "" : "the first ", buf_string(&when), buf_string(&late),
 	    is_one ? "meanwhile" : "during one of them");
 }
+
+/* ---- holes ---- */
+
+bool is_hole(const struct index *index, const struct watch *watch, int64_t from_ns, int64_t to_ns)
+{
+	int64_t silence_ns = saturating_subtract(to_ns, from_ns), usual_ns = HOLE_PERIODS * watch->every_ns;
+	if (silence_ns <= usual_ns)
+		return false;
+	return silence_ns > SILENCE_PERIODS * watch->every_ns ||
+	       silence_ns > usual_ns + lateness_within(index->lateness, from_ns, to_ns);
+}
+
+bool is_unasked(const struct index *index, const struct watch *watch, int64_t from_ns, int64_t to_ns)
+{
+	int64_t usual = HOLE_PERIODS * watch->every_ns, since_ns, until_ns;
+	return is_hole(index, watch, from_ns, to_ns) &&
+	       (!index_is_down(index, watch->service, from_ns + usual, &since_ns, &until_ns) ||
+		   saturating_add(until_ns, usual) < to_ns);
+}
+
+void coverage_add(
+    struct coverage *coverage, const struct index *index, const struct watch *watch, struct interval poll)
+{
+	int64_t from_ns = coverage->last_ns;
+	coverage->last_ns = poll.high;
+	if (from_ns == INT64_MIN || !is_hole(index, watch, from_ns, poll.low) ||
+	    poll.low - from_ns <= coverage->hole_ns)
+		return;
+	coverage->hole_ns = poll.low - from_ns;
+	coverage->hole_from_ns = from_ns;
+}
+
+void text_add_hole(struct buf *out, const struct coverage *coverage)
+{
+	text_add_time(out, coverage->hole_ns);
+	buf_add_string(out, " from ");
+	text_add_time(out, coverage->hole_from_ns);
+}

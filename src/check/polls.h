@@ -37,4 +37,29 @@ void starved_add(struct starved *starved, const struct index *index, const struc
 /* Leaves the answer open because of them. `before`: a clause that goes first, or "". */
 void draft_starved(struct draft *draft, const struct starved *starved, const char *before);
 
+/* ---- holes ---- */
+
+/* Nothing was asked for longer than three periods and a late host explain, or for ten, whatever explains it:
+ * anything may have been. A host that stood still for long is late by as much, and would excuse its own
+ * silence. */
+enum { HOLE_PERIODS = 3, SILENCE_PERIODS = 10 };
+
+/* From the answer to one poll to the sending of the next. */
+bool is_hole(const struct index *index, const struct watch *watch, int64_t from_ns, int64_t to_ns);
+/* But who does not run is not polled: that is no hole. */
+bool is_unasked(const struct index *index, const struct watch *watch, int64_t from_ns, int64_t to_ns);
+
+/* How far polls cover a window, and the largest hole they leave. Begins with the window: { .last_ns =
+ * window.after.high }. */
+struct coverage {
+	int64_t last_ns; /* covered until here; INT64_MIN: it begins with the first poll */
+	int64_t hole_ns, hole_from_ns;
+};
+
+/* The next poll, or the end of the window. */
+void coverage_add(
+    struct coverage *coverage, const struct index *index, const struct watch *watch, struct interval poll);
+/* "10s from 2s" */
+void text_add_hole(struct buf *out, const struct coverage *coverage);
+
 #endif

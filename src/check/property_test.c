@@ -135,6 +135,11 @@ static enum verdict naive_never(const struct random_story *story)
 	return inside && story->is_closed ? VERDICT_PASS : VERDICT_INCONCLUSIVE;
 }
 
+static bool is_hole_between(const struct random_story *story, int answered, int asked)
+{
+	return asked - answered > 3 * PERIOD_MS + story->late || asked - answered > 10 * PERIOD_MS;
+}
+
 static enum verdict naive_always(const struct random_story *story)
 {
 	int until = story->until ? story->until : story->end, covered = story->after_high, counted = 0;
@@ -143,7 +148,7 @@ static enum verdict naive_always(const struct random_story *story)
 		struct shown shown = i < story->count ? story->shown[i] : (struct shown){ until, until, 'r' };
 		if (shown.from < story->after_high || shown.to > until)
 			continue;
-		hole = hole || shown.from - covered > 3 * PERIOD_MS + story->late;
+		hole = hole || is_hole_between(story, covered, shown.from);
 		covered = shown.to;
 		counted += shown.state != 'r';
 		if (shown.state == 'a')

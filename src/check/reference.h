@@ -125,6 +125,10 @@ const char *name_of_service(const struct facts *facts, size_t service);
 bool poll_shows(const struct event *poll, const char *state);
 bool shows_one_of(const struct event *poll, const struct strings *states);
 
+/* Nothing was asked between the two for so long that anything may have been: longer than three periods and a
+ * late host explain, or than ten periods. */
+bool is_silence(const struct facts *facts, const struct watch *watch, int64_t answered_ns, int64_t asked_ns);
+
 /* ---- attempts ---- */
 
 bool has_worked(const struct event *attempt);

@@ -51,14 +51,13 @@ static bool is_down(const struct facts *facts, size_t service, int64_t at_ns, st
 	return !runs;
 }
 
-/* Nothing was asked between the two for longer than three periods and a late host explain, of a service that
- * ran: who does not run is not asked. */
+/* Of a service that ran: who does not run is not asked. */
 static bool is_unasked(
     const struct facts *facts, const struct watch *watch, int64_t answered_ns, int64_t asked_ns)
 {
 	struct span down;
-	int64_t usual_ns = HOLE_PERIODS * watch->every_ns, took_ns = asked_ns - answered_ns;
-	if (took_ns <= usual_ns || took_ns <= usual_ns + host_was_late(facts, answered_ns, asked_ns))
+	int64_t usual_ns = HOLE_PERIODS * watch->every_ns;
+	if (!is_silence(facts, watch, answered_ns, asked_ns))
 		return false;
 	return !is_down(facts, watch->service, answered_ns + usual_ns, &down) ||
 	       down.high + usual_ns < asked_ns;

@@ -11,6 +11,13 @@ bool shows_one_of(const struct event *poll, const struct strings *states)
 	return false;
 }
 
+bool is_silence(const struct facts *facts, const struct watch *watch, int64_t answered_ns, int64_t asked_ns)
+{
+	int64_t explained_ns = 3 * watch->every_ns + host_was_late(facts, answered_ns, asked_ns);
+	int64_t most_ns = 10 * watch->every_ns, took_ns = asked_ns - answered_ns;
+	return took_ns > (explained_ns < most_ns ? explained_ns : most_ns);
+}
+
 /* ---- reach ---- */
 
 /* A change was after the sending of the last poll that did not show it, and before the answer to the first
@@ -375,7 +382,8 @@ struct opinion opine_never(const struct facts *facts, const struct expectation *
 struct opinion opine_always(const struct facts *facts, const struct expectation *expectation)
 {
 	struct stretch_of_time stretch = find_stretch(facts, expectation);
-	int64_t every_ns = facts->plan->watches[expectation->watch].every_ns, last_ns = stretch.from.high;
+	const struct watch *watch = &facts->plan->watches[expectation->watch];
+	int64_t last_ns = stretch.from.high;
 	size_t counted = 0;
 	bool is_known = true;
 	if (stretch.is_empty)
@@ -390,9 +398,7 @@ struct opinion opine_always(const struct facts *facts, const struct expectation 
 			is_known = is_known && is_right;
 			continue;
 		}
-		if (last_ns != LONG_AGO &&
-		    poll->from_ns - last_ns >
-			HOLE_PERIODS * every_ns + host_was_late(facts, last_ns, poll->from_ns))
+		if (last_ns != LONG_AGO && is_silence(facts, watch, last_ns, poll->from_ns))
 			is_known = false;
 		last_ns = poll->to_ns;
 		if (shows_one_of(poll, &expectation->ignore))
@@ -401,9 +407,7 @@ struct opinion opine_always(const struct facts *facts, const struct expectation 
 		if (!is_right)
 			return opinion(VERDICT_FAIL, poll->to_ns);
 	}
-	if (last_ns != LONG_AGO &&
-	    stretch.known_until_ns - last_ns >
-		HOLE_PERIODS * every_ns + host_was_late(facts, last_ns, stretch.known_until_ns))
+	if (last_ns != LONG_AGO && is_silence(facts, watch, last_ns, stretch.known_until_ns))
 		is_known = false;
 	return nothing_wrong(facts, &stretch, is_known && counted > 0);
 }

@@ -83,7 +83,8 @@ static void tell_polls(struct narrator *narrator)
 							      : 503,
 				       .state = states[state],
 				       .detail = "" } });
-		at_ns += one_in(narrator, 15) ? some_time(narrator, 75, 300) : 50 * MS;
+		int64_t hole_ms = one_in(narrator, 4) ? 700 : 300;
+		at_ns += one_in(narrator, 15) ? some_time(narrator, 75, hole_ms) : 50 * MS;
 	}
 }
 
@@ -306,7 +307,7 @@ static void tell_lateness(struct narrator *narrator)
 			.of = pick_word(narrator, "", "", "gateway", "agent:gateway"),
 			.from_ns = from_ns,
 			.to_ns = from_ns + some_time(narrator, 0, 500),
-			.lateness = { .worst_ns = pick(narrator, 0, 1, 10, 11, 25, 100, 200) * MS } });
+			.lateness = { .worst_ns = pick(narrator, 0, 1, 10, 11, 25, 100, 200, 600) * MS } });
 	}
 }
 

@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-enum { HOLE_PERIODS = 3, SHOWN_RUNS = 20 };
+enum { SHOWN_RUNS = 20 };
 
 struct run {
 	const struct event *event; /* the first that shows the state */
@@ -36,7 +36,7 @@ static bool same_state(const struct event *a, const struct event *b)
 	return observed_state(a) == observed_state(b) || strcmp(observed_state(a), observed_state(b)) == 0;
 }
 
-static bool is_hole(const struct index *index, const struct watch *watch, const struct event *before,
+static bool may_hide(const struct index *index, const struct watch *watch, const struct event *before,
     const struct event *event)
 {
 	if (watch->kind != WATCH_HTTP || !before)
@@ -77,7 +77,7 @@ static struct runs collect_runs(
 			bool is_first = !before && watch->kind == WATCH_HTTP && expectation->has_after;
 			bool is_late =
 			    is_first && event->from_ns > saturating_add(window->after.high, hole_ns);
-			if (is_late || is_hole(index, watch, before, event)) {
+			if (is_late || may_hide(index, watch, before, event)) {
 				hole = true;
 				widen_hole(&runs, since);
 			}

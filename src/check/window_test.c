@@ -232,6 +232,15 @@ static void test_always_hole(void **state)
 	late(&story, 1 * S, 3 * S, 1);
 	end(&story, 5 * S, "completed");
 	expect_verdict(&story, ALWAYS_HEALTHY, VERDICT_PASS, "");
+
+	/* But not that there was no poll for ten periods, however late it was. */
+	for (int64_t more = 0; more <= 1; more++) {
+		story = with_hole(500 * MS + more);
+		late(&story, 1 * S, 3 * S, 10 * S);
+		end(&story, 5 * S, "completed");
+		expect_verdict(&story, ALWAYS_HEALTHY, more ? VERDICT_INCONCLUSIVE : VERDICT_PASS,
+		    more ? "no poll of ready for 500ms from 1.95s" : "");
+	}
 }
 
 #define DEGRADED_THEN_HEALTHY "{ id: x, of: ready, sequence: [degraded, healthy], ignore: [refused] }"
