@@ -138,18 +138,51 @@ static void doubt_wire(const struct index *index, struct draft *draft)
 	}
 }
 
-/* What did not come may not have come because a dependency died with nobody asking for it: that is the
- * dependency's failure, or the engine's. */
-static void doubt_absence(const struct index *index, struct draft *draft)
+/* ---- what died beside it ---- */
+
+/* The engine tells of a death within this time of it. */
+#define DEATH_TOLD_NS INT64_C(1000000000)
+
+/* Does another service wait for it to have done its work? Then to end well is what it is for. */
+static bool is_job(const struct stack *stack, size_t service)
+{
+	for (size_t s = 0; s < stack->service_count; s++)
+		for (size_t i = 0; i < stack->services[s].depends_on_count; i++)
+			if (stack->services[s].depends_on[i].service == service &&
+			    stack->services[s].depends_on[i].condition == DEPENDS_COMPLETED)
+				return true;
+	return false;
+}
+
+/* The first end of the service that nobody asked for, told by then; NULL: there is none. */
+static const struct event *find_unasked_end(const struct index *index, size_t service, int64_t until_ns)
+{
+	static const char *const ends[] = { "exited", "killed", "oom-killed" };
+	const struct series *series = &index->services[service];
+	for (size_t i = 0; i < series->count; i++) {
+		const struct event *event = series_event(index, series, i);
+		bool is_done = event->service.exit_code == 0 && is_job(index->plan->stack, service);
+		if (event->service.asked || is_done || event->from_ns > until_ns)
+			continue;
+		for (size_t n = 0; n < ARRAY_LENGTH(ends); n++)
+			if (strcmp(event->service.event, ends[n]) == 0)
+				return event;
+	}
+	return NULL;
+}
+
+/* What is wrong after a dependency died with nobody asking for it may be wrong because of that: the
+ * dependency's failure, or the engine's. That it was started again since mends nothing of what its death did.
+ */
+static void doubt_dependencies(const struct index *index, struct draft *draft)
 {
 	const struct expectation *expectation = draft->expectation;
-	if (draft->verdict != VERDICT_FAIL || draft->decided_ns < index->end_ns)
-		return;
-	for (size_t s = 0; s < index->plan->stack->service_count; s++) {
-		const struct event *death = index_death(index, s, index->end_ns);
+	int64_t told_ns = saturating_add(draft->decided_ns, DEATH_TOLD_NS);
+	for (size_t s = 0; s < index->plan->stack->service_count && draft->verdict == VERDICT_FAIL; s++) {
 		bool is_its_own =
 		    expectation->service == (int)s ||
 		    (expectation->watch >= 0 && index->plan->watches[expectation->watch].service == s);
+		const struct event *death = find_unasked_end(index, s, told_ns);
 		if (s == index->plan->subject || is_its_own || !death)
 			continue;
 		draft->verdict = VERDICT_INCONCLUSIVE;
@@ -157,7 +190,6 @@ static void doubt_absence(const struct index *index, struct draft *draft)
 		text_add_death(&draft->reason, death);
 		buf_add_string(&draft->reason, ", which nobody asked for");
 		evidence_add(&draft->evidence, (size_t)(death - index->trace->events));
-		return;
 	}
 }
 
@@ -259,7 +291,7 @@ static void conclude(const struct index *index, struct draft *draft, struct find
 	doubt_cut(index, draft);
 	doubt(index, draft);
 	doubt_wire(index, draft);
-	doubt_absence(index, draft);
+	doubt_dependencies(index, draft);
 	note_starved(index, draft);
 	finish(draft, index->plan->speed, finding);
 }

@@ -244,6 +244,58 @@ static void test_lateness_table(void **state)
 	free(events);
 }
 
+/* What is wrong after a dependency died unasked may be so because of that, started again or not. */
+static void test_dead_dependency(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *event;
+		bool asked, is_again;
+		int64_t told_ns;
+		enum verdict verdict;
+		const char *reason;
+	} cases[] = {
+		{ "exited", false, false, 4 * S, VERDICT_INCONCLUSIVE,
+		    "ready was `degraded` at 5s, but redis exited with 0 at 4s, which nobody asked for" },
+		{ "oom-killed", false, true, 4 * S, VERDICT_INCONCLUSIVE,
+		    "ready was `degraded` at 5s, but redis was killed for want of memory with 0 at 4s, which "
+		    "nobody asked for" },
+		{ "killed", false, true, 4 * S, VERDICT_INCONCLUSIVE,
+		    "ready was `degraded` at 5s, but redis was killed with 0 at 4s, which nobody asked for" },
+		/* The engine tells of it up to a second late. */
+		{ "exited", false, false, 6002 * MS, VERDICT_INCONCLUSIVE,
+		    "ready was `degraded` at 5s, but redis exited with 0 at 6s, which nobody asked for" },
+		{ "exited", false, false, 6002 * MS + 1, VERDICT_FAIL, "ready was `degraded` at 5s" },
+		{ "killed", true, false, 4 * S, VERDICT_FAIL, "ready was `degraded` at 5s" },
+		{ "stopped", false, false, 4 * S, VERDICT_FAIL, "ready was `degraded` at 5s" },
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		struct story story = gateway_started();
+		service_event(&story, 1 * S, 1 * S, "redis", "started");
+		samples(&story, 2 * S, 5 * S, "healthy");
+		tell(&story,
+		    &(struct event){ .kind = EVENT_SERVICE,
+			.of = "redis",
+			.from_ns = cases[i].told_ns,
+			.to_ns = cases[i].told_ns,
+			.service = { .event = cases[i].event, .asked = cases[i].asked, .by = "engine" } });
+		if (cases[i].is_again)
+			service_event(&story, 4500 * MS, 4500 * MS, "redis", "restarted");
+		sample(&story, 5 * S, 5002 * MS, "degraded");
+		samples(&story, 5050 * MS, 8 * S, "healthy");
+		end(&story, 8 * S, "completed");
+		expect_verdict(
+		    &story, "{ id: x, of: ready, never: degraded }", cases[i].verdict, cases[i].reason);
+	}
+	/* What is expected of the dependency itself is its own failure. */
+	struct story story = gateway_started();
+	service_event(&story, 1 * S, 1 * S, "redis", "started");
+	service_event(&story, 4 * S, 4 * S, "redis", "exited");
+	end(&story, 8 * S, "completed");
+	expect_verdict(
+	    &story, "{ id: x, of: redis, never: exited }", VERDICT_FAIL, "redis exited with 1 at 4s");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -252,6 +304,7 @@ int main(void)
 		cmocka_unit_test(test_moments),
 		cmocka_unit_test(test_claims),
 		cmocka_unit_test(test_lateness_table),
+		cmocka_unit_test(test_dead_dependency),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,7 +52,11 @@ void draft_measured(struct draft *draft, int64_t low, int64_t high)
 void text_add_death(struct buf *out, const struct event *death)
 {
 	bool for_memory = strcmp(death->service.event, "oom-killed") == 0;
-	buf_addf(out, "%s %s", death->of, for_memory ? "was killed for want of memory" : "exited");
+	bool was_killed = strcmp(death->service.event, "killed") == 0;
+	buf_addf(out, "%s %s", death->of,
+	    for_memory   ? "was killed for want of memory"
+	    : was_killed ? "was killed"
+			 : "exited");
 	if (death->service.exit_code >= 0)
 		buf_addf(out, " with %d", death->service.exit_code);
 	buf_add_string(out, " at ");

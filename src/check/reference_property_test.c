@@ -14,7 +14,7 @@
 
 #include <stdlib.h>
 
-enum { TRACES = 3600 };
+enum { TRACES = 5400 };
 
 static struct plan *plan_of(const struct world_of_plan *world)
 {

@@ -48,6 +48,10 @@ static void tell_services(struct narrator *narrator)
 	if (one_in(narrator, 12))
 		tell_service(
 		    narrator, "redis", "exited", some_time(narrator, 300, 1400), one_in(narrator, 3));
+	if (one_in(narrator, 16))
+		tell_service(narrator, pick_word(narrator, "db", "mail"),
+		    pick_word(narrator, "exited", "killed", "oom-killed", "stopped"),
+		    some_time(narrator, 300, 2400), one_in(narrator, 3));
 	if (one_in(narrator, 6)) {
 		const char *what = pick_word(narrator, "exited", "crashed", "oom-killed", "paused", "killed");
 		int64_t at_ns = some_time(narrator, 200, 1400);

@@ -76,6 +76,39 @@ static bool depends_on_wire(
 	       (expectation->has_until && is_moment_of(facts, &expectation->until, service));
 }
 
+/* That a service which others need to have completed ends with 0 is what it is for. */
+static bool is_completion(const struct facts *facts, const struct event *end)
+{
+	const struct stack *stack = facts->plan->stack;
+	for (size_t s = 0; s < stack->service_count && end->service.exit_code == 0; s++)
+		for (size_t i = 0; i < stack->services[s].depends_on_count; i++) {
+			const struct dependency *needs = &stack->services[s].depends_on[i];
+			if (needs->condition == DEPENDS_COMPLETED &&
+			    strcmp(name_of_service(facts, needs->service), end->of) == 0)
+				return true;
+		}
+	return false;
+}
+
+static bool is_unasked_end(const struct facts *facts, const struct event *event)
+{
+	if (event->kind != EVENT_SERVICE || event->service.asked || is_completion(facts, event))
+		return false;
+	const char *what = event->service.event;
+	return strcmp(what, "exited") == 0 || strcmp(what, "killed") == 0 || strcmp(what, "oom-killed") == 0;
+}
+
+/* The subject, or the service that the expectation is about. */
+static bool is_about(const struct facts *facts, const struct expectation *expectation, const char *service)
+{
+	int watch = expectation->watch;
+	return strcmp(name_of_service(facts, facts->plan->subject), service) == 0 ||
+	       (expectation->service >= 0 &&
+		   strcmp(name_of_service(facts, (size_t)expectation->service), service) == 0) ||
+	       (watch >= 0 &&
+		   strcmp(name_of_service(facts, facts->plan->watches[watch].service), service) == 0);
+}
+
 static bool is_in_doubt(
     const struct facts *facts, const struct expectation *expectation, const struct opinion *opinion)
 {
@@ -96,15 +129,10 @@ static bool is_in_doubt(
 			return true;
 		}
 	}
-	/* What did not come by the end: a dependency had died. */
-	for (size_t s = 0;
-	     failed && opinion->decided_ns >= facts->end_ns && s < facts->plan->stack->service_count; s++) {
-		bool is_about_it =
-		    expectation->service == (int)s ||
-		    (expectation->watch >= 0 && facts->plan->watches[expectation->watch].service == s);
-		if (s != facts->plan->subject && !is_about_it && find_death(facts, s))
-			return true;
-	}
+	/* A dependency had died, with nobody asking for it. */
+	for_each(event, facts) if (failed && is_unasked_end(facts, event) &&
+				   event->from_ns <= opinion->decided_ns + NS_PER_S &&
+				   !is_about(facts, expectation, event->of)) return true;
 	return false;
 }
 
