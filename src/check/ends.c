@@ -228,6 +228,8 @@ void judge_ends(const struct index *index, struct draft *draft)
 		return;
 	}
 	evidence_add(&draft->evidence, after.event);
+	if (window_is_beyond(index, draft, after.at))
+		return;
 	struct ending ending = find_ending(index, (size_t)expectation->service, after.at);
 	if (ending.event) {
 		judge_ended(index, draft, after.at, &ending);

@@ -83,6 +83,8 @@ struct window {
 	int64_t until_ns; /* where its observation ends: `until`, or the end of the trace */
 };
 
+/* Surely not before the end of the trace: nothing can have been after it, and the draft says so. */
+bool window_is_beyond(const struct index *index, struct draft *draft, struct interval after);
 /* From the expectation's `after` and `until`. -1: `after` never happened, or nothing lies between; the draft
  * says so. */
 int window_resolve(const struct index *index, struct draft *draft, struct window *ret_window) MUST_CHECK;
@@ -90,6 +92,9 @@ int window_resolve(const struct index *index, struct draft *draft, struct window
 bool window_holds(const struct window *window, struct interval when);
 /* Perhaps inside. */
 bool window_touches(const struct window *window, struct interval when);
+/* Did the service surely not run at any moment of it: had it ended before, or was it started behind it only?
+ * Of a service that no event tells of nothing is known. */
+bool window_is_dead(const struct index *index, const struct window *window, size_t service);
 /* " after X until Y" */
 void window_add_text(const struct index *index, const struct expectation *expectation, struct buf *out);
 

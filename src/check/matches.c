@@ -230,6 +230,13 @@ void judge_matches(const struct index *index, struct draft *draft)
 	judge_times(index, draft, &window, &matches);
 	if (expectation->number_count)
 		judge_numbers(index, draft, &window, &matches, pattern);
+	/* Who does not run writes nothing. */
+	if (draft->verdict == VERDICT_PASS && expected_times(expectation).low == 0 &&
+	    window_is_dead(index, &window, watch->service)) {
+		draft_inconclusive(draft, "vacuous: %s was not running in the window",
+		    index->plan->stack->services[watch->service].name);
+		draft_note_death(draft, index, watch->service, INT64_MAX);
+	}
 	free(matches.events);
 	pattern_free(pattern);
 }

@@ -56,6 +56,17 @@ static void conclude(const struct index *index, struct draft *draft, const struc
 		draft_inconclusive(draft, "nothing so far, but %s", index_open_reason(index));
 }
 
+/* Who does not run does nothing wrong. */
+static void doubt_dead(
+    const struct index *index, struct draft *draft, const struct window *window, size_t service)
+{
+	if (draft->verdict != VERDICT_PASS || !window_is_dead(index, window, service))
+		return;
+	draft_inconclusive(
+	    draft, "vacuous: %s was not running in the window", index->plan->stack->services[service].name);
+	draft_note_death(draft, index, service, INT64_MAX);
+}
+
 static void judge_states(const struct index *index, struct draft *draft, const struct window *window)
 {
 	const struct expectation *expectation = draft->expectation;
@@ -116,6 +127,16 @@ static bool is_blamed(const struct expectation *expectation, const struct event 
 	return false;
 }
 
+/* Only to be started is what one that does not run can do. */
+static bool is_of_starts(const struct expectation *expectation)
+{
+	for (size_t i = 0; i < expectation->states.count; i++)
+		if (strcmp(expectation->states.items[i], "started") != 0 &&
+		    strcmp(expectation->states.items[i], "restarted") != 0)
+			return false;
+	return true;
+}
+
 static void judge_events(const struct index *index, struct draft *draft, const struct window *window)
 {
 	const struct expectation *expectation = draft->expectation;
@@ -140,6 +161,8 @@ static void judge_events(const struct index *index, struct draft *draft, const s
 		draft_inconclusive(draft, "vacuous: %s was never started",
 		    index->plan->stack->services[expectation->service].name);
 	conclude(index, draft, window, &tally, "event");
+	if (!is_of_starts(expectation))
+		doubt_dead(index, draft, window, (size_t)expectation->service);
 }
 
 static void judge_lines(
@@ -186,6 +209,7 @@ static void judge_lines(
 		draft_inconclusive(draft, "vacuous: %s has no line at all", watch->name);
 	}
 	conclude(index, draft, window, &tally, "line");
+	doubt_dead(index, draft, window, watch->service);
 }
 
 void judge_never(const struct index *index, struct draft *draft)

@@ -235,6 +235,8 @@ void judge_reach(const struct index *index, struct draft *draft)
 		return;
 	}
 	evidence_add(&draft->evidence, after.event);
+	if (window_is_beyond(index, draft, after.at))
+		return;
 	if (expectation->has_within && expectation->within_ns < 0) {
 		judge_reach_in_steps(index, &after, draft);
 		return;

@@ -315,6 +315,8 @@ struct stretch_of_time find_stretch(const struct facts *facts, const struct expe
 		stretch.is_empty = !after.happened;
 		if (after.happened)
 			stretch.from = as_seen_by(&expectation->after, &after, expectation->watch);
+		/* Nothing is known of what came then. */
+		stretch.is_empty = stretch.is_empty || stretch.from.low >= facts->end_ns;
 	}
 	struct happening until = { 0 };
 	if (expectation->has_until)
@@ -338,4 +340,30 @@ bool is_inside(const struct stretch_of_time *stretch, struct span span)
 bool is_near(const struct stretch_of_time *stretch, struct span span)
 {
 	return stretch->from.low <= span.high && span.low <= stretch->to.high;
+}
+
+/* Every life of it, from the start that began it to the end that was told next: does one lie over the
+ * stretch, for longer than a moment? Before the first that is told it ran if what is told first is an end. */
+bool was_down_throughout(const struct facts *facts, const struct stretch_of_time *stretch, size_t service)
+{
+	int64_t last_ns = stretch->to.high < facts->end_ns ? stretch->to.high : facts->end_ns;
+	struct span life = { LONG_AGO, FAR_AWAY };
+	bool is_told = false, is_alive = true, ran = false;
+	for_each_of(event, facts, EVENT_SERVICE, name_of_service(facts, service))
+	{
+		const char *what = event->service.event;
+		bool starts = strcmp(what, "started") == 0 || strcmp(what, "restarted") == 0;
+		bool ends = strcmp(what, "exited") == 0 || strcmp(what, "stopped") == 0 ||
+			    strcmp(what, "killed") == 0 || strcmp(what, "crashed") == 0 ||
+			    strcmp(what, "oom-killed") == 0;
+		if (starts && !(is_told && is_alive))
+			life = (struct span){ event->from_ns, FAR_AWAY };
+		if (ends && is_alive) {
+			life.high = event->to_ns;
+			ran = ran || (life.low < last_ns && life.high > stretch->from.low);
+		}
+		is_alive = starts || (is_alive && !ends);
+		is_told = is_told || starts || ends;
+	}
+	return is_told && !ran && !(is_alive && life.low < last_ns);
 }

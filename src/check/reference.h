@@ -114,6 +114,8 @@ struct stretch_of_time find_stretch(const struct facts *facts, const struct expe
 bool is_inside(const struct stretch_of_time *stretch, struct span span);
 bool is_near(const struct stretch_of_time *stretch, struct span span);
 
+/* It surely ran at no moment of the stretch. */
+bool was_down_throughout(const struct facts *facts, const struct stretch_of_time *stretch, size_t service);
 bool was_started(const struct facts *facts, size_t service);
 /* The last time it ended unasked, if it was not started since. */
 const struct event *find_death(const struct facts *facts, size_t service);

@@ -41,7 +41,7 @@ struct opinion opine_ends(const struct facts *facts, const struct expectation *e
 	const struct event *end = NULL, *last = NULL;
 	if (expectation->has_after)
 		since = find_moment(facts, &expectation->after);
-	if (!since.happened)
+	if (!since.happened || (expectation->has_after && since.at.low >= facts->end_ns))
 		return opinion(VERDICT_INCONCLUSIVE, 0);
 	struct span after = since.at;
 	for_each_of(event, facts, EVENT_SERVICE, name_of_service(facts, (size_t)expectation->service))

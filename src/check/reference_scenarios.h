@@ -5,76 +5,74 @@
 #include "base/memory.h"
 
 #define SCENARIO(restart, steps) SCENARIO_OF(restart, "", "", steps)
-#define SCENARIO_OF(restart, of_redis, of_get, steps) \
-	"falsestart: 1\n"                             \
-	"name: test\n"                                \
-	"stack: { services: { gateway: { image: gateway, depends_on: { mail: { condition: "
-"service_completed_successfully } }, restart: '" restart
-    "' }, redis: { image: 'redis:7' }, db: { image: db }, mail: { image: mail } } }\n"
-    "subject: gateway\n"
-    "watch:\n"
-    "  ready: { http: 'gateway:4000/ready', every: 50ms, timeout: 50ms, state: .status }\n"
-    "  dial: { attempts: gateway, to: 'redis:6379', from: log, begins: B, fails: F, succeeds: S, lost: "
-    "L "
-    "}\n"
-    "  tap: { attempts: gateway, to: 'redis:6379' }\n"
-    "  work: { http: 'gateway:4000/work', every: 50ms, timeout: 50ms }\n"
-    "  pool: { attempts: gateway, to: 'db:5432' }\n"
-    "  spread: { attempts: gateway, to: 'mail:25' }\n"
-    "  mem: { memory: gateway, every: 250ms }\n"
-    "  fds: { descriptors: gateway }\n"
-    "steps:\n"
-    "  - { start: gateway, id: start-gateway }\n"
-    "  - { start: redis, id: start-redis" of_redis " }\n"
-    "  - { request: GET gateway:4000/get, id: get" of_get " }\n" steps "expect:\n"
+#define SCENARIO_OF(restart, of_redis, of_get, steps)                                                        \
+	"falsestart: 1\n"                                                                                    \
+	"name: test\n"                                                                                       \
+	"stack: { services: { gateway: { image: gateway, depends_on: { mail: { condition: "                  \
+	"service_completed_successfully } }, restart: '" restart                                             \
+	"' }, redis: { image: 'redis:7' }, db: { image: db }, mail: { image: mail } } }\n"                   \
+	"subject: gateway\n"                                                                                 \
+	"watch:\n"                                                                                           \
+	"  ready: { http: 'gateway:4000/ready', every: 50ms, timeout: 50ms, state: .status }\n"              \
+	"  dial: { attempts: gateway, to: 'redis:6379', from: log, begins: B, fails: F, succeeds: S, lost: " \
+	"L "                                                                                                 \
+	"}\n"                                                                                                \
+	"  tap: { attempts: gateway, to: 'redis:6379' }\n"                                                   \
+	"  work: { http: 'gateway:4000/work', every: 50ms, timeout: 50ms }\n"                                \
+	"  pool: { attempts: gateway, to: 'db:5432' }\n"                                                     \
+	"  spread: { attempts: gateway, to: 'mail:25' }\n"                                                   \
+	"  mem: { memory: gateway, every: 250ms }\n"                                                         \
+	"  fds: { descriptors: gateway }\n"                                                                  \
+	"steps:\n"                                                                                           \
+	"  - { start: gateway, id: start-gateway }\n"                                                        \
+	"  - { start: redis, id: start-redis" of_redis " }\n"                                                \
+	"  - { request: GET gateway:4000/get, id: get" of_get " }\n" steps "expect:\n"
 
 #define FROM_READY "after: redis.ready"
 #define WHILE_READY "during: { from: redis.ready, until: redis.stopped }"
 
-    /* NOLINTBEGIN(bugprone-suspicious-missing-comma): texts that go on behind a macro */
-    static const char *const states[] = {
-	    "{ of: ready, reach: a }",
-	    "{ of: ready, reach: a, within: 400ms, " FROM_READY " }",
-	    "{ of: ready, reach: c, within: 200ms, after: start-redis }",
-	    "{ of: ready, reach: 200, within: 300ms, after: gateway.started }",
-	    "{ of: ready, reach: a, within: 200ms, after: { state: b, of: ready } }",
-	    "{ of: ready, reach: b, within: 150ms, after: { state: a, of: ready, after: redis.ready, plus: "
-	    "25ms "
-	    "} }",
-	    "{ of: ready, reach: a, within: 300ms, after: { event: redis.ready, after: start-redis, plus: "
-	    "100ms "
-	    "} }",
-	    "{ of: ready, reach: a, within: 300ms, after: redis.refused }",
-	    "{ of: ready, reach: refused, after: world.ended }",
-	    "{ of: ready, sequence: [a, b, a], ignore: [refused] }",
-	    "{ of: ready, sequence: [b, a], ignore: [refused, timeout], " WHILE_READY " }",
-	    "{ of: ready, sequence: [a, b], after: { state: a, of: ready } }",
-	    "{ of: ready, sequence: [b], until: redis.ready }",
-	    "{ of: ready, sequence: [c, a], after: start-redis, ignore: [refused, timeout, b] }",
-	    "{ of: ready, never: a, " FROM_READY " }",
-	    "{ of: ready, never: [a, c], until: redis.stopped }",
-	    "{ of: ready, never: 503, after: { state: a, of: ready } }",
-	    "{ of: ready, never: b, " WHILE_READY " }",
-	    "{ of: ready, never: timeout }",
-	    "{ of: ready, never: [timeout, refused], " WHILE_READY " }",
-	    "{ of: gateway, never: [exited, restarted, oom-killed] }",
-	    "{ of: gateway, never: [exited, started], " WHILE_READY " }",
-	    "{ of: ready, always: [b, c], ignore: [refused], " WHILE_READY " }",
-	    "{ of: ready, always: a, after: { state: a, of: ready } }",
-	    "{ of: ready, always: [a, b], ignore: [refused, timeout] }",
-	    "{ of: ready, always: [a, b, c, refused] }",
-	    "{ of: ready, always: b, until: { state: timeout, of: ready } }",
-	    "{ of: ready, sequence: [a, timeout, a], ignore: [b, c, refused] }",
-	    "{ of: ready, sequence: [timeout, a], after: start-redis, ignore: [b, c] }",
-	    "{ of: ready, reach: timeout, within: 300ms, " FROM_READY " }",
-	    "{ of: ready, reach: timeout }",
-	    "{ of: ready, reach: a, within: 200ms, after: { state: timeout, of: ready, after: "
-	    "gateway.started } "
-	    "}",
-	    "{ of: ready, never: [a, b], during: { from: redis.ready, until: { state: timeout, of: ready } } "
-	    "}",
-	    "{ of: ready, never: a, until: { event: redis.stopped, after: { state: timeout, of: ready } } }",
-    };
+/* NOLINTBEGIN(bugprone-suspicious-missing-comma): texts that go on behind a macro */
+static const char *const states[] = {
+	"{ of: ready, reach: a }",
+	"{ of: ready, reach: a, within: 400ms, " FROM_READY " }",
+	"{ of: ready, reach: c, within: 200ms, after: start-redis }",
+	"{ of: ready, reach: 200, within: 300ms, after: gateway.started }",
+	"{ of: ready, reach: a, within: 200ms, after: { state: b, of: ready } }",
+	"{ of: ready, reach: b, within: 150ms, after: { state: a, of: ready, after: redis.ready, plus: 25ms "
+	"} }",
+	"{ of: ready, reach: a, within: 300ms, after: { event: redis.ready, after: start-redis, plus: 100ms "
+	"} }",
+	"{ of: ready, reach: a, within: 300ms, after: redis.refused }",
+	"{ of: ready, reach: refused, after: { event: redis.ready, plus: 700ms } }",
+	"{ of: ready, sequence: [a, b, a], ignore: [refused] }",
+	"{ of: ready, sequence: [b, a], ignore: [refused, timeout], " WHILE_READY " }",
+	"{ of: ready, sequence: [a, b], after: { state: a, of: ready } }",
+	"{ of: ready, sequence: [b], until: redis.ready }",
+	"{ of: ready, sequence: [c, a], after: start-redis, ignore: [refused, timeout, b] }",
+	"{ of: ready, never: a, " FROM_READY " }",
+	"{ of: ready, never: [a, c], until: redis.stopped }",
+	"{ of: ready, never: 503, after: { state: a, of: ready } }",
+	"{ of: ready, never: b, " WHILE_READY " }",
+	"{ of: ready, never: timeout }",
+	"{ of: ready, never: [timeout, refused], " WHILE_READY " }",
+	"{ of: gateway, never: [exited, restarted, oom-killed] }",
+	"{ of: gateway, never: [exited, started], " WHILE_READY " }",
+	"{ of: gateway, never: [oom-killed], " FROM_READY " }",
+	"{ of: gateway, never: [restarted, started], " FROM_READY " }",
+	"{ of: ready, always: [b, c], ignore: [refused], " WHILE_READY " }",
+	"{ of: ready, always: a, after: { state: a, of: ready } }",
+	"{ of: ready, always: [a, b], ignore: [refused, timeout] }",
+	"{ of: ready, always: [a, b, c, refused] }",
+	"{ of: ready, always: b, until: { state: timeout, of: ready } }",
+	"{ of: ready, sequence: [a, timeout, a], ignore: [b, c, refused] }",
+	"{ of: ready, sequence: [timeout, a], after: start-redis, ignore: [b, c] }",
+	"{ of: ready, reach: timeout, within: 300ms, " FROM_READY " }",
+	"{ of: ready, reach: timeout }",
+	"{ of: ready, reach: a, within: 200ms, after: { state: timeout, of: ready, after: gateway.started } "
+	"}",
+	"{ of: ready, never: [a, b], during: { from: redis.ready, until: { state: timeout, of: ready } } }",
+	"{ of: ready, never: a, until: { event: redis.stopped, after: { state: timeout, of: ready } } }",
+};
 
 static const char *const attempts[] = {
 	"{ of: tap, backoff: { first: 100ms, factor: 2, cap: 400ms } }",
@@ -109,6 +107,7 @@ static const char *const words[] = {
 	"{ of: gateway.log, never: 'error' }",
 	"{ of: gateway.log, never: 'n [34]', " WHILE_READY " }",
 	"{ of: gateway.log, never: 'again', until: redis.ready }",
+	"{ of: gateway.log, matches: 'n \\d', times: ..3, after: { event: redis.ready, plus: 700ms } }",
 	"{ of: gateway.log, reach: 'n 2', within: 300ms, after: gateway.started }",
 	"{ of: gateway.log, reach: 'error' }",
 	"{ of: ready, reach: a, within: 250ms, after: { log: 'n 1', of: gateway.log } }",

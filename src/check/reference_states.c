@@ -119,7 +119,7 @@ struct opinion opine_reach(const struct facts *facts, const struct expectation *
 	struct coming coming;
 	if (expectation->has_after)
 		since = find_moment(facts, &expectation->after);
-	if (!since.happened)
+	if (!since.happened || (expectation->has_after && since.at.low >= facts->end_ns))
 		return opinion(VERDICT_INCONCLUSIVE, 0);
 	if (expectation->within_steps)
 		return opine_reach_in_steps(facts, expectation, &since);
@@ -334,7 +334,10 @@ static struct opinion opine_never_states(
 static struct opinion opine_never_events(
     const struct facts *facts, const struct expectation *expectation, const struct stretch_of_time *stretch)
 {
-	bool may_have_been = false;
+	bool may_have_been = false, is_of_starts = true;
+	for (size_t i = 0; i < expectation->states.count; i++)
+		is_of_starts = is_of_starts && (strcmp(expectation->states.items[i], "started") == 0 ||
+						   strcmp(expectation->states.items[i], "restarted") == 0);
 	for_each_of(event, facts, EVENT_SERVICE, name_of_service(facts, (size_t)expectation->service))
 	{
 		bool is_granted = event->service.asked && strcmp(event->service.event, "oom-killed") == 0;
@@ -346,8 +349,10 @@ static struct opinion opine_never_events(
 			may_have_been = may_have_been || is_near(stretch, span_of(event));
 		}
 	}
-	return nothing_wrong(
-	    facts, stretch, !may_have_been && was_started(facts, (size_t)expectation->service));
+	size_t service = (size_t)expectation->service;
+	bool could =
+	    was_started(facts, service) && (is_of_starts || !was_down_throughout(facts, stretch, service));
+	return nothing_wrong(facts, stretch, !may_have_been && could);
 }
 
 static struct opinion opine_never_lines(
@@ -364,7 +369,8 @@ static struct opinion opine_never_lines(
 			return opinion(VERDICT_FAIL, line->to_ns);
 		may_have_been = true;
 	}
-	return nothing_wrong(facts, stretch, has_lines && !may_have_been && facts->dropped == 0);
+	bool could = has_lines && !was_down_throughout(facts, stretch, service);
+	return nothing_wrong(facts, stretch, could && !may_have_been && facts->dropped == 0);
 }
 
 struct opinion opine_never(const struct facts *facts, const struct expectation *expectation)

@@ -102,6 +102,7 @@ struct opinion opine_matches(const struct facts *facts, const struct expectation
 		else
 			lines.is_open = true;
 	}
+	lines.is_open = lines.is_open || (times_low == 0 && was_down_throughout(facts, &stretch, service));
 	lines.opinion.by_absence = times_high != INT64_MAX;
 	lines.opinion.verdict = lines.failed    ? VERDICT_FAIL
 				: lines.is_open ? VERDICT_INCONCLUSIVE

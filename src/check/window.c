@@ -1,5 +1,19 @@
 #include "check/judge.h"
 
+#include <string.h>
+
+bool window_is_beyond(const struct index *index, struct draft *draft, struct interval after)
+{
+	CLEANUP(buf_release) struct buf text = { 0 }, end = { 0 };
+	if (!draft->expectation->has_after || after.low < index->end_ns)
+		return false;
+	text_add_moment(&text, index->plan, &draft->expectation->after);
+	text_add_time(&end, index->end_ns);
+	draft_inconclusive(draft, "vacuous: %s was not before the end of the trace at %s", buf_string(&text),
+	    buf_string(&end));
+	return true;
+}
+
 int window_resolve(const struct index *index, struct draft *draft, struct window *ret_window)
 {
 	const struct expectation *expectation = draft->expectation;
@@ -32,6 +46,8 @@ int window_resolve(const struct index *index, struct draft *draft, struct window
 			evidence_add(&draft->evidence, instant.event);
 		}
 	}
+	if (window_is_beyond(index, draft, window.after))
+		return -1;
 	if (window.after.low > window.until.high) {
 		CLEANUP(buf_release) struct buf text = { 0 };
 		text_add_moment(&text, index->plan, &expectation->until);
@@ -52,6 +68,38 @@ bool window_holds(const struct window *window, struct interval when)
 bool window_touches(const struct window *window, struct interval when)
 {
 	return when.high >= window->after.low && when.low <= window->until.high;
+}
+
+static bool says_one_of(const struct event *event, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(event->service.event, names[i]) == 0)
+			return true;
+	return false;
+}
+
+bool window_is_dead(const struct index *index, const struct window *window, size_t service)
+{
+	static const char *const starts[] = { "started", "restarted" };
+	static const char *const ends[] = { "exited", "stopped", "killed", "crashed", "oom-killed" };
+	const struct series *series = &index->services[service];
+	int64_t first_ns = window->after.low, began_ns = INT64_MIN;
+	int64_t last_ns = window->until.high < index->end_ns ? window->until.high : index->end_ns;
+	bool runs = true, is_told = false;
+	for (size_t i = 0; i < series->count; i++) {
+		const struct event *event = series_event(index, series, i);
+		if (says_one_of(event, starts, ARRAY_LENGTH(starts))) {
+			if (!is_told || !runs)
+				began_ns = event->from_ns;
+			runs = is_told = true;
+		} else if (says_one_of(event, ends, ARRAY_LENGTH(ends))) {
+			if (runs && began_ns < last_ns && event->to_ns > first_ns)
+				return false;
+			runs = false;
+			is_told = true;
+		}
+	}
+	return is_told && !(runs && began_ns < last_ns);
 }
 
 void window_add_text(const struct index *index, const struct expectation *expectation, struct buf *out)

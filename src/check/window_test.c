@@ -364,6 +364,99 @@ static void test_empty_window(void **state)
 	    VERDICT_INCONCLUSIVE, "vacuous: redis.stopped was before redis.ready");
 }
 
+/* ---- nothing that could have been wrong ---- */
+
+/* The gateway runs from 1 s on, says one thing, and may have ended at 2 s; Redis is stopped at 3 s. */
+static struct story until_redis_stopped(const char *ends)
+{
+	struct story story = gateway_started();
+	line(&story, 1500 * MS, "hello");
+	if (ends)
+		service_event(&story, 2 * S, 2 * S, "gateway", ends);
+	service_event(&story, 3 * S, 3 * S, "redis", "stopped");
+	return story;
+}
+
+#define AFTER_THE_END "after: { event: redis.stopped, plus: 60s }"
+
+static void test_window_beyond_the_end(void **state)
+{
+	(void)state;
+	static const char *const expectations[] = {
+		"{ id: x, of: gateway, never: exited, " AFTER_THE_END " }",
+		"{ id: x, of: gateway.log, never: ERROR, " AFTER_THE_END " }",
+		"{ id: x, of: gateway.log, matches: hello, times: ..3, " AFTER_THE_END " }",
+		"{ id: x, of: ready, sequence: [healthy], " AFTER_THE_END " }",
+		"{ id: x, of: ready, reach: healthy, " AFTER_THE_END " }",
+		"{ id: x, of: gateway, ends: { exit: 0 }, " AFTER_THE_END " }",
+		"{ id: x, of: gateway, ends: { exit: 0, within: 1s }, " AFTER_THE_END " }",
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(expectations); i++) {
+		struct story story = until_redis_stopped(NULL);
+		samples(&story, 1 * S, 5 * S, "degraded");
+		end(&story, 5 * S, "completed");
+		expect_verdict(&story, expectations[i], VERDICT_INCONCLUSIVE,
+		    "vacuous: redis.stopped + 1m00s was not before the end of the trace at 5s");
+	}
+	/* To the nanosecond. */
+	for (int64_t before = 0; before <= 1; before++) {
+		struct story story = until_redis_stopped(NULL);
+		end(&story, 5 * S + before, "completed");
+		expect_verdict(&story,
+		    "{ id: x, of: gateway, never: exited, after: { event: redis.stopped, plus: 2s } }",
+		    before ? VERDICT_PASS : VERDICT_INCONCLUSIVE,
+		    before ? "" : "vacuous: redis.stopped + 2s was not before the end of the trace at 5s");
+	}
+}
+
+#define NOT_RUNNING "vacuous: gateway was not running in the window"
+
+static void test_dead_service(void **state)
+{
+	(void)state;
+	static const char *const of_life[] = {
+		"{ id: x, of: gateway, never: [exited, restarted], after: redis.stopped }",
+		"{ id: x, of: gateway.log, never: ERROR, after: redis.stopped }",
+		"{ id: x, of: gateway.log, matches: hello, times: ..3, after: redis.stopped }",
+	};
+	static const struct {
+		const char *ends;
+		int64_t again_ns;
+		bool runs;
+		const char *reason;
+	} cases[] = {
+		{ NULL, 0, true, "" },
+		{ "paused", 0, true, "" },
+		{ "exited", 0, false, NOT_RUNNING "; gateway exited with 1 at 2s" },
+		{ "stopped", 0, false, NOT_RUNNING },
+		{ "crashed", 0, false, NOT_RUNNING },
+		{ "killed", 2500 * MS, true, "" },
+		{ "killed", 5 * S - 1, true, "" },
+		{ "killed", 5 * S, false, NOT_RUNNING },
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		for (size_t e = 0; e < ARRAY_LENGTH(of_life); e++) {
+			struct story story = until_redis_stopped(cases[i].ends);
+			if (cases[i].again_ns)
+				service_event(
+				    &story, cases[i].again_ns, cases[i].again_ns, "gateway", "started");
+			end(&story, 5 * S, "completed");
+			expect_verdict(&story, of_life[e],
+			    cases[i].runs ? VERDICT_PASS : VERDICT_INCONCLUSIVE, cases[i].reason);
+		}
+	}
+	/* That it stays down can be asked of one that is. */
+	struct story story = until_redis_stopped("exited");
+	end(&story, 5 * S, "completed");
+	expect_verdict(
+	    &story, "{ id: x, of: gateway, never: [restarted], after: redis.stopped }", VERDICT_PASS, "");
+	/* What is wrong is wrong. */
+	story = until_redis_stopped("exited");
+	line(&story, 4 * S, "ERROR");
+	end(&story, 5 * S, "completed");
+	expect_verdict(&story, of_life[1], VERDICT_FAIL, "gateway.log has `ERROR` at 4s");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -378,6 +471,8 @@ int main(void)
 		cmocka_unit_test(test_sequence_hole),
 		cmocka_unit_test(test_sequence_edge),
 		cmocka_unit_test(test_empty_window),
+		cmocka_unit_test(test_window_beyond_the_end),
+		cmocka_unit_test(test_dead_service),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
