@@ -1,8 +1,10 @@
 /*
  * ends: a service ends after a moment, with this exit status, in time.
  *
- * The first end that may have come after it counts, whoever caused it. When the service was asked to end, its
- * process may have done so before the engine says it has: by TOLD_NS at most, and the host's lateness.
+ * The first end that may have come after it counts, whoever caused it. Its process may have ended before the
+ * engine says it has: by TOLD_NS at most, and the host's lateness. Whether one that nobody asked for came
+ * after the moment is taken from what the engine says all the same: it would not be known of any that follows
+ * soon.
  */
 #include "check/judge.h"
 
@@ -157,8 +159,9 @@ static void judge_ended(
 	bool of_its_step = expectation->has_after &&
 			   is_of_its_step(index, &expectation->after, (size_t)expectation->service);
 	struct interval when = { .low = event->from_ns, .high = event->to_ns };
-	if (event->service.asked && when.low < when.high - TOLD_NS)
-		when.low = when.high - TOLD_NS;
+	int64_t earliest_ns = saturating_subtract(when.high, TOLD_NS);
+	if (event->service.asked && when.low < earliest_ns)
+		when.low = earliest_ns;
 	evidence_add(&draft->evidence, ending->number);
 	draft->decided_ns = event->to_ns;
 	add_end(event, &draft->actual);
@@ -170,6 +173,8 @@ static void judge_ended(
 		    draft, "%s, which may have been before %s", buf_string(&text), buf_string(&since));
 		return;
 	}
+	if (!event->service.asked && when.low > earliest_ns)
+		when.low = earliest_ns;
 	if (of_its_step)
 		after.high = after.low;
 	struct interval elapsed = interval_since(when, after);

@@ -46,12 +46,13 @@ static void test_how_it_ends(void **state)
 		{ 6 * S, "stopped", 137, VERDICT_FAIL,
 		    "gateway stopped with 137 at 6s (the engine killed it when its grace period was over), "
 		    "expected 0" },
-		{ 7500 * MS, "exited", 0, VERDICT_FAIL, "took 2.49s to 2.5s" },
-		{ 7500 * MS, "exited", 3, VERDICT_FAIL,
-		    "gateway exited with 3 at 7.5s, expected 0; took 2.49s to 2.5s" },
-		/* The moment of the step is somewhere in it. */
-		{ 7005 * MS, "exited", 0, VERDICT_INCONCLUSIVE,
-		    "took 1.995s to 2.005s, and the limit is inside" },
+		/* The moment of the step is somewhere in it, and the end in the second before it was told. */
+		{ 8500 * MS, "exited", 0, VERDICT_FAIL, "took 2.49s to 3.5s" },
+		{ 8500 * MS, "exited", 3, VERDICT_FAIL,
+		    "gateway exited with 3 at 8.5s, expected 0; took 2.49s to 3.5s" },
+		{ 8010 * MS + 1, "exited", 0, VERDICT_FAIL, "took 2.000000001s to 3.01s" },
+		{ 8010 * MS, "exited", 0, VERDICT_INCONCLUSIVE, "took 2s to 3.01s, and the limit is inside" },
+		{ 7 * S, "exited", 0, VERDICT_PASS, "" },
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
 		struct story story = running();
