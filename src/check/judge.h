@@ -64,7 +64,8 @@ struct interval moment_seen_by(
 struct arrival {
 	bool possible;        /* something shows it that may have been after */
 	bool certain;         /* something shows it that was after */
-	bool is_starved;      /* what shows it are polls that do not count (polls.h), and nothing else */
+	bool is_starved;      /* what shows it are polls that do not count (polls.h), or lines that may not
+			       * be it (line.h), and nothing else */
 	struct interval when; /* high INT64_MAX unless certain */
 	size_t event, before; /* the first that shows it, the one before it; or NO_EVENT */
 	int64_t not_after_ns; /* of a state: when the first poll that counts, and shows it, was answered */

@@ -59,7 +59,7 @@ static void test_edge(void **state)
 	service_event(&story, 2990 * MS, 3010 * MS, "redis", "ready");
 	end(&story, 9 * S, "completed");
 	expect_verdict(&story, "{ id: x, of: gateway.log, matches: retry, times: 2, until: redis.ready }",
-	    VERDICT_INCONCLUSIVE, "1 more line may count: at the window's edge, or too long to match");
+	    VERDICT_INCONCLUSIVE, "1 more line may count: at the window's edge, cut, or too long to match");
 }
 
 #define ONE_TWO_THREES "{ id: x, of: gateway.log, matches: 'retry (\\w+)', numbers: [1, 2, 3, 3, ...] }"
@@ -344,6 +344,97 @@ static void test_descriptors(void **state)
 	    "vacuous: 1 figure of fds in the window, two are needed");
 }
 
+/* ---- lines that are not known ---- */
+
+static void cut_line(struct story *story, int64_t at_ns, const char *text)
+{
+	tell(story,
+	    &(struct event){ .kind = EVENT_LOG,
+		.of = "gateway",
+		.from_ns = at_ns,
+		.to_ns = at_ns,
+		.log = { .output = 1, .cut = true, .line = { .bytes = text, .length = strlen(text) } } });
+}
+
+#define CUT_REACH "a line that was cut, or takes too long to match, may or may not be it"
+
+/* What was cut off may match. */
+static void test_cut_line(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t cut_ns, whole_ns; /* 0: there is none */
+		const char *expectation;
+		enum verdict verdict;
+		const char *reason;
+	} cases[] = {
+		{ 2 * S, 0, "{ id: x, of: gateway.log, never: ERROR }", VERDICT_INCONCLUSIVE,
+		    "1 line was cut, or the pattern takes too long on it" },
+		{ 2 * S, 0, "{ id: x, of: gateway.log, never: ERROR, after: redis.ready }", VERDICT_PASS,
+		    "" },
+		{ 2 * S, 3 * S, "{ id: x, of: gateway.log, never: hello }", VERDICT_FAIL,
+		    "gateway.log has `hello` at 3s" },
+		{ 2 * S, 0, "{ id: x, of: gateway.log, matches: hello, times: 1 }", VERDICT_INCONCLUSIVE,
+		    "1 more line may count: at the window's edge, cut, or too long to match" },
+		{ 2 * S, 3 * S, "{ id: x, of: gateway.log, matches: hello, times: 1..2 }", VERDICT_PASS, "" },
+		{ 2 * S, 0, "{ id: x, of: gateway.log, reach: hello }", VERDICT_INCONCLUSIVE, CUT_REACH },
+		{ 2 * S, 0, "{ id: x, of: gateway.log, reach: hello, within: 2s }", VERDICT_INCONCLUSIVE,
+		    CUT_REACH },
+		/* Too late, if it was it. */
+		{ 2 * S, 0, "{ id: x, of: gateway.log, reach: hello, within: 1999ms }", VERDICT_FAIL,
+		    "never happened: still not 2s after world.started" },
+		{ 2 * S, 3 * S, "{ id: x, of: gateway.log, reach: hello, within: 3s }", VERDICT_PASS, "" },
+		{ 2 * S, 3 * S, "{ id: x, of: gateway.log, reach: hello, within: 2s }", VERDICT_INCONCLUSIVE,
+		    "the answer lies between 2s and 3s, the limit of 2s is inside" },
+		{ 4500 * MS, 0, "{ id: x, of: gateway.log, reach: hello, after: redis.ready }",
+		    VERDICT_INCONCLUSIVE, CUT_REACH },
+		{ 2 * S, 0, "{ id: x, of: gateway.log, reach: hello, after: redis.ready }", VERDICT_FAIL,
+		    "never happened until the end, 5s after redis.ready" },
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		struct story story = gateway_started();
+		cut_line(&story, cases[i].cut_ns, "a long");
+		if (cases[i].whole_ns)
+			line(&story, cases[i].whole_ns, "hello");
+		service_event(&story, 4 * S, 4 * S, "redis", "ready");
+		end(&story, 9 * S, "completed");
+		expect_verdict(&story, cases[i].expectation, cases[i].verdict, cases[i].reason);
+	}
+}
+
+/* Lines were lost: any of them may have been it, sooner than the one that was seen. */
+static void test_lost_lines(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t at_ns; /* 0: not seen */
+		const char *expectation;
+		enum verdict verdict;
+		const char *reason;
+	} cases[] = {
+		{ 0, "{ id: x, of: gateway.log, reach: hello }", VERDICT_INCONCLUSIVE,
+		    "5000 lines were not recorded because of a flood" },
+		{ 0, "{ id: x, of: gateway.log, reach: hello, within: 1s }", VERDICT_INCONCLUSIVE,
+		    "5000 lines were not recorded because of a flood" },
+		{ 3 * S, "{ id: x, of: gateway.log, reach: hello }", VERDICT_PASS, "" },
+		{ 3 * S, "{ id: x, of: gateway.log, reach: hello, within: 3s }", VERDICT_PASS, "" },
+		{ 3 * S, "{ id: x, of: gateway.log, reach: hello, within: 2s }", VERDICT_INCONCLUSIVE,
+		    "the answer lies between 0s and 3s, the limit of 2s is inside" },
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		struct story story = gateway_started();
+		line(&story, 2 * S, "another");
+		if (cases[i].at_ns)
+			line(&story, cases[i].at_ns, "hello");
+		tell(&story, &(struct event){ .kind = EVENT_END,
+				 .of = "",
+				 .from_ns = 9 * S,
+				 .to_ns = 9 * S,
+				 .end = { .reason = "completed", .dropped = 5000 } });
+		expect_verdict(&story, cases[i].expectation, cases[i].verdict, cases[i].reason);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,6 +448,8 @@ int main(void)
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_growth_between_starts),
 		cmocka_unit_test(test_descriptors),
+		cmocka_unit_test(test_cut_line),
+		cmocka_unit_test(test_lost_lines),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,12 @@
 /*
  * matches: how many lines match a pattern, and which numbers their first group holds.
  *
- * A line at the window's edge, and one on which the pattern took too long, may or may not count: the count is
- * an interval.
+ * A line at the window's edge, one that was cut, and one on which the pattern took too long, may or may not
+ * count: the count is an interval.
  */
 #include "base/pattern.h"
 #include "check/judge.h"
+#include "check/line.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -26,13 +27,11 @@ static struct matches find_matches(const struct index *index, const struct draft
 	for (size_t i = 0; i < series->count; i++) {
 		const struct event *event = series_event(index, series, i);
 		struct interval when = { .low = event->from_ns, .high = event->to_ns };
-		if (!event->log.line.bytes || !window_touches(window, when))
-			continue;
-		enum pattern_result result =
-		    pattern_match(pattern, event->log.line.bytes, event->log.line.length);
-		if (result == PATTERN_MATCH && window_holds(window, when))
+		enum answer is_it =
+		    window_touches(window, when) ? line_matches_pattern(event, pattern) : ANSWER_NO;
+		if (is_it == ANSWER_YES && window_holds(window, when))
 			*array_push(matches.events, matches.count) = series->items[i];
-		else if (result != PATTERN_NO_MATCH)
+		else if (is_it != ANSWER_NO)
 			matches.perhaps++;
 	}
 	return matches;
@@ -82,8 +81,8 @@ static void judge_times(const struct index *index, struct draft *draft, const st
 		    index_open_reason(index));
 	else if (matches->perhaps)
 		draft_inconclusive(draft,
-		    "%zu more line%s may count: at the window's edge, or too long to match", matches->perhaps,
-		    matches->perhaps == 1 ? "" : "s");
+		    "%zu more line%s may count: at the window's edge, cut, or too long to match",
+		    matches->perhaps, matches->perhaps == 1 ? "" : "s");
 	else
 		draft_inconclusive(draft, "%s matched, but %lld were not recorded because of a flood",
 		    buf_string(&text), (long long)index->end->end.dropped);

@@ -8,6 +8,7 @@
  */
 #include "base/pattern.h"
 #include "check/judge.h"
+#include "check/line.h"
 #include "check/observation.h"
 #include "check/polls.h"
 
@@ -177,15 +178,13 @@ static void judge_lines(
 		struct interval when = { .low = event->from_ns, .high = event->to_ns };
 		bool holds = window_holds(window, when);
 		tally.inside += holds;
-		if (!event->log.line.bytes || !window_touches(window, when))
-			continue;
-		enum pattern_result result =
-		    pattern_match(pattern, event->log.line.bytes, event->log.line.length);
-		if (result == PATTERN_LIMIT) {
+		enum answer is_it =
+		    window_touches(window, when) ? line_matches_pattern(event, pattern) : ANSWER_NO;
+		if (is_it == ANSWER_UNKNOWN) {
 			tally.unjudged++;
-		} else if (result == PATTERN_MATCH && holds) {
+		} else if (is_it == ANSWER_YES && holds) {
 			count_violation(index, draft, &tally, series->items[i]);
-		} else if (result == PATTERN_MATCH) {
+		} else if (is_it == ANSWER_YES) {
 			tally.perhaps++;
 			evidence_add(&draft->evidence, series->items[i]);
 		}
@@ -200,7 +199,9 @@ static void judge_lines(
 		add_at(event, &text);
 		draft_fail(draft, "%s", buf_string(&text));
 	} else if (tally.unjudged) {
-		draft_inconclusive(draft, "the pattern takes too long on %zu lines", tally.unjudged);
+		draft_inconclusive(draft, "%zu line%s cut, or the pattern takes too long on %s",
+		    tally.unjudged, tally.unjudged == 1 ? " was" : "s were",
+		    tally.unjudged == 1 ? "it" : "them");
 	} else if (index->end && index->end->end.dropped > 0) {
 		draft_inconclusive(draft, "%lld lines were not recorded because of a flood",
 		    (long long)index->end->end.dropped);

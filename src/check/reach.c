@@ -8,6 +8,7 @@
  */
 #include "base/pattern.h"
 #include "check/judge.h"
+#include "check/line.h"
 #include "check/observation.h"
 
 #include <string.h>
@@ -31,6 +32,13 @@ static void arrival_of_attempt(const struct index *index, const struct expectati
 	}
 }
 
+/* Any of them may have been it, at any time. */
+static int64_t lines_lost(const struct index *index)
+{
+	return index->end ? index->end->end.dropped : 0;
+}
+
+/* A line that may be it is like a poll that may count. */
 static void arrival_of_line(const struct index *index, const struct expectation *expectation,
     struct interval after, struct draft *draft, struct arrival *arrival)
 {
@@ -43,20 +51,25 @@ static void arrival_of_line(const struct index *index, const struct expectation 
 	}
 	for (size_t i = 0; i < series->count && !arrival->certain; i++) {
 		const struct event *event = series_event(index, series, i);
-		const struct text *line = &event->log.line;
+		enum answer is_it =
+		    event->to_ns < after.low ? ANSWER_NO : line_matches_pattern(event, pattern);
 		arrival->seen++;
-		if (event->to_ns < after.low || !line->bytes ||
-		    pattern_match(pattern, line->bytes, line->length) != PATTERN_MATCH)
+		if (is_it == ANSWER_NO)
 			continue;
 		if (!arrival->possible) {
-			arrival->possible = true;
+			arrival->possible = arrival->is_starved = true;
 			arrival->event = series->items[i];
-			arrival->when.low = event->from_ns;
+			arrival->when.low = arrival->not_until_ns = event->from_ns;
 		}
+		if (is_it == ANSWER_UNKNOWN)
+			continue;
+		arrival->is_starved = false;
 		arrival->certain = event->from_ns >= after.high;
 		if (arrival->certain)
 			arrival->when.high = event->to_ns;
 	}
+	if (lines_lost(index) > 0)
+		arrival->when.low = arrival->not_until_ns = INT64_MIN;
 	pattern_free(pattern);
 }
 
@@ -177,7 +190,22 @@ static void judge_reached(const struct index *index, struct draft *draft, const 
 		judge_limit(index, draft, after, elapsed, arrival->when.high);
 }
 
-/* Or at polls only that do not count. */
+/* Not all lines are known. */
+static void say_what_may_show_it(const struct index *index, struct draft *draft)
+{
+	draft->tells_starved = true;
+	if (index->plan->watches[draft->expectation->watch].kind != WATCH_LOG)
+		draft_inconclusive(
+		    draft, "only polls show it that timed out while the host was late, and may count or not");
+	else if (lines_lost(index) > 0)
+		draft_inconclusive(
+		    draft, "%lld lines were not recorded because of a flood", (long long)lines_lost(index));
+	else
+		draft_inconclusive(
+		    draft, "a line that was cut, or takes too long to match, may or may not be it");
+}
+
+/* Or at polls only that do not count, or in lines that are not known. */
 static void judge_never_reached(const struct index *index, struct draft *draft, const struct instant *after,
     const struct arrival *arrival)
 {
@@ -201,10 +229,8 @@ static void judge_never_reached(const struct index *index, struct draft *draft, 
 		    saturating_add(saturating_add(after->at.high, expectation->within_ns), lateness);
 		draft_fail(
 		    draft, "never happened: still not %s after %s", buf_string(&waited), buf_string(&since));
-	} else if (arrival->possible) {
-		draft->tells_starved = true;
-		draft_inconclusive(
-		    draft, "only polls show it that timed out while the host was late, and may count or not");
+	} else if (arrival->possible || arrival->not_until_ns == INT64_MIN) {
+		say_what_may_show_it(index, draft);
 	} else if (index_is_dead_for_good(index, service)) {
 		draft_fail(draft, "never happened, and cannot any more");
 	} else if (expectation->has_within) {

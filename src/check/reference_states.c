@@ -79,23 +79,26 @@ static struct coming find_attempt(
 static struct coming find_line(
     const struct facts *facts, const struct expectation *expectation, struct span after)
 {
-	struct coming coming = {
-		.is_counted = true, .when = { LONG_AGO, FAR_AWAY }, .not_until_ns = facts->end_ns
-	};
+	struct coming coming = { .when = { LONG_AGO, FAR_AWAY }, .not_until_ns = facts->end_ns };
 	size_t service = facts->plan->watches[expectation->watch].service;
 	for_each_of(line, facts, EVENT_LOG, name_of_service(facts, service))
 	{
-		if (line->to_ns < after.low || !line_matches(line, expectation->pattern, NULL, NULL))
+		bool matches = line_matches(line, expectation->pattern, NULL, NULL);
+		if (line->to_ns < after.low || (!matches && !line->log.cut))
 			continue;
 		if (!coming.perhaps) {
 			coming.perhaps = line;
 			coming.when.low = line->from_ns;
 		}
-		if (line->from_ns >= after.high && !coming.is_sure) {
+		coming.is_counted = coming.is_counted || matches;
+		if (matches && line->from_ns >= after.high && !coming.is_sure) {
 			coming.is_sure = true;
 			coming.when.high = line->to_ns;
 		}
 	}
+	/* One of those that were lost may have been it before. */
+	if (facts->dropped > 0)
+		coming.when.low = coming.not_until_ns = LONG_AGO;
 	return coming;
 }
 
@@ -107,6 +110,9 @@ static struct opinion opine_never_came(const struct facts *facts, const struct e
 	int64_t enough_ns = expectation->within_ns + host_was_late(facts, after.low, facts->end_ns);
 	if (expectation->has_within && waited_ns > enough_ns)
 		return opinion(VERDICT_FAIL, after.high + enough_ns);
+	bool may_be_lost = expectation->pattern && facts->dropped > 0;
+	if (may_be_lost)
+		return opinion(VERDICT_INCONCLUSIVE, 0);
 	if (is_dead_for_ever(facts, service) || (!expectation->has_within && facts->is_over))
 		return opinion(VERDICT_FAIL, facts->end_ns);
 	return opinion(VERDICT_INCONCLUSIVE, 0);
@@ -363,9 +369,10 @@ static struct opinion opine_never_lines(
 	for_each_of(line, facts, EVENT_LOG, name_of_service(facts, service))
 	{
 		has_lines = true;
-		if (!is_near(stretch, span_of(line)) || !line_matches(line, expectation->pattern, NULL, NULL))
+		bool matches = line_matches(line, expectation->pattern, NULL, NULL);
+		if (!is_near(stretch, span_of(line)) || (!matches && !line->log.cut))
 			continue;
-		if (is_inside(stretch, span_of(line)))
+		if (matches && is_inside(stretch, span_of(line)))
 			return opinion(VERDICT_FAIL, line->to_ns);
 		may_have_been = true;
 	}

@@ -73,10 +73,10 @@ struct opinion opine_matches(const struct facts *facts, const struct expectation
 	for_each_of(line, facts, EVENT_LOG, name_of_service(facts, service))
 	{
 		has_lines = true;
-		if (!is_near(&stretch, span_of(line)) ||
-		    !line_matches(line, expectation->pattern, NULL, NULL))
+		bool matches = line_matches(line, expectation->pattern, NULL, NULL);
+		if (!is_near(&stretch, span_of(line)) || (!matches && !line->log.cut))
 			continue;
-		if (!is_inside(&stretch, span_of(line))) {
+		if (!matches || !is_inside(&stretch, span_of(line))) {
 			perhaps++;
 			continue;
 		}
