@@ -32,7 +32,7 @@ void judge_always(const struct index *index, struct draft *draft)
 	window_add_text(index, expectation, &draft->expected);
 	if (window_resolve(index, draft, &window) < 0)
 		return;
-	struct coverage coverage = { .last_ns = window.after.high };
+	struct coverage coverage = { .needs_answers = true, .last_ns = window.after.high };
 	struct starved starved = { 0 };
 	size_t violations = 0, inside = 0, not_counted = 0;
 	for (struct poll poll; polls_next(&polls, &poll);) {

@@ -2,9 +2,10 @@
  * growth: of memory, or of open descriptors. The largest figure in the window, less the first one, is at most
  * so much. A process that was started anew begins again with little, so each of its lives is judged by
  * itself: a leak is not hidden by the restart it leads to, nor is what a new process needs taken for growth
- * of the old one.
+ * of the old one. Where no figure was taken for too long it may have grown, and shrunk again.
  */
 #include "check/judge.h"
+#include "check/polls.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -19,6 +20,7 @@ struct lives {
 	size_t count;           /* lives that have a figure in the window */
 	size_t figures;
 	const struct event *too_large; /* the first that had grown past the limit */
+	struct coverage coverage;
 };
 
 static int64_t figure_of(const struct event *event)
@@ -83,10 +85,15 @@ static void collect(const struct index *index, const struct expectation *expecta
 		}
 		bool is_between = start && start->from_ns < event->to_ns;
 		struct interval when = { .low = event->from_ns, .high = event->to_ns };
+		/* One takes a second: those that straddle an edge cover it. */
+		if (window_touches(window, when) && when.low <= window->until_ns)
+			coverage_add(&ret_lives->coverage, index, &index->plan->watches[watch], when);
 		if (!is_between && window_holds(window, when))
 			add_figure(ret_lives, event, expectation->growth);
 	}
 	end_life(ret_lives);
+	coverage_add(&ret_lives->coverage, index, &index->plan->watches[watch],
+	    (struct interval){ window->until_ns, window->until_ns });
 }
 
 static void add_amount(const struct draft *draft, struct buf *out, int64_t amount)
@@ -124,9 +131,11 @@ void judge_growth(const struct index *index, struct draft *draft)
 	const struct expectation *expectation = draft->expectation;
 	struct window window;
 	struct lives lives = { 0 };
+	CLEANUP(buf_release) struct buf hole = { 0 };
 	add_expected(index, draft);
 	if (window_resolve(index, draft, &window) < 0)
 		return;
+	lives.coverage.last_ns = window.after.high;
 	collect(index, expectation, &window, &lives);
 	if (lives.worst.count == 0) {
 		say_nothing_to_compare(index, draft, &lives);
@@ -153,6 +162,10 @@ void judge_growth(const struct index *index, struct draft *draft)
 		text_add_time(&text, largest->to_ns);
 		draft->decided_ns = lives.too_large->to_ns;
 		draft_fail(draft, "grew by %s", buf_string(&text));
+	} else if (lives.coverage.hole_ns) {
+		text_add_hole(&hole, &lives.coverage);
+		draft_inconclusive(draft, "no figure of %s for %s",
+		    index->plan->watches[expectation->watch].name, buf_string(&hole));
 	} else if (!window.is_closed) {
 		draft_inconclusive(draft, "within the limit so far, but %s", index_open_reason(index));
 	}

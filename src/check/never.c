@@ -4,7 +4,7 @@
  * What lies wholly inside the window counts. A poll that straddles an edge decides nothing by itself; an
  * event or a line does not come again, so one that may have been inside leaves the answer open. So does a
  * poll that does not count (polls.h) and shows a forbidden state: to pass over it would be to pass without
- * having seen that it was not so.
+ * having seen that it was not so. And so does a hole between polls.
  */
 #include "base/pattern.h"
 #include "check/judge.h"
@@ -74,10 +74,12 @@ static void judge_states(const struct index *index, struct draft *draft, const s
 	const struct watch *watch = &index->plan->watches[expectation->watch];
 	struct polls polls = { .index = index, .series = &index->watches[expectation->watch] };
 	struct state_set forbidden = { .states = &expectation->states };
+	struct coverage coverage = { .last_ns = window->after.high };
 	struct tally tally = { 0 };
 	for (struct poll poll; polls_next(&polls, &poll);) {
 		if (observed_nothing(poll.event) || !window_holds(window, observed_when(poll.event)))
 			continue;
+		coverage_add(&coverage, index, watch, observed_when(poll.event));
 		tally.inside += !poll.is_starved;
 		if (!state_set_has(&forbidden, poll.event))
 			continue;
@@ -88,6 +90,7 @@ static void judge_states(const struct index *index, struct draft *draft, const s
 			evidence_add(&draft->evidence, poll.number);
 		}
 	}
+	coverage_add(&coverage, index, watch, (struct interval){ window->until_ns, window->until_ns });
 	if (tally.violations) {
 		CLEANUP(buf_release) struct buf text = { 0 };
 		add_at(&index->trace->events[tally.first], &text);
@@ -100,6 +103,10 @@ static void judge_states(const struct index *index, struct draft *draft, const s
 		draft_inconclusive(
 		    draft, "vacuous: nothing of %s was seen wholly inside the window", watch->name);
 		draft_note_death(draft, index, watch->service, INT64_MAX);
+	} else if (coverage.hole_ns) {
+		CLEANUP(buf_release) struct buf text = { 0 };
+		text_add_hole(&text, &coverage);
+		draft_inconclusive(draft, "no poll of %s for %s", watch->name, buf_string(&text));
 	}
 	conclude(index, draft, window, &tally, "observation");
 }

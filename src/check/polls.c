@@ -73,8 +73,11 @@ void coverage_add(
     struct coverage *coverage, const struct index *index, const struct watch *watch, struct interval poll)
 {
 	int64_t from_ns = coverage->last_ns;
-	coverage->last_ns = poll.high;
-	if (from_ns == INT64_MIN || !is_hole(index, watch, from_ns, poll.low) ||
+	bool (*leaves_hole)(const struct index *, const struct watch *, int64_t, int64_t) =
+	    coverage->needs_answers ? is_hole : is_unasked;
+	coverage->last_ns = poll.high > from_ns ? poll.high : from_ns;
+	bool is_polled = watch->kind != WATCH_ATTEMPTS && watch->kind != WATCH_LOG;
+	if (!is_polled || from_ns == INT64_MIN || !leaves_hole(index, watch, from_ns, poll.low) ||
 	    poll.low - from_ns <= coverage->hole_ns)
 		return;
 	coverage->hole_ns = poll.low - from_ns;

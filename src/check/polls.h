@@ -52,11 +52,12 @@ bool is_unasked(const struct index *index, const struct watch *watch, int64_t fr
 /* How far polls cover a window, and the largest hole they leave. Begins with the window: { .last_ns =
  * window.after.high }. */
 struct coverage {
-	int64_t last_ns; /* covered until here; INT64_MIN: it begins with the first poll */
+	bool needs_answers; /* that the service did not run is a hole, too */
+	int64_t last_ns;    /* covered until here; INT64_MIN: it begins with the first poll */
 	int64_t hole_ns, hole_from_ns;
 };
 
-/* The next poll, or the end of the window. */
+/* The next poll, or the end of the window. What is not polled leaves no hole. */
 void coverage_add(
     struct coverage *coverage, const struct index *index, const struct watch *watch, struct interval poll);
 /* "10s from 2s" */

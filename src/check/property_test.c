@@ -122,22 +122,26 @@ static enum verdict naive_reach(const struct random_story *story)
 
 /* ---- never, always ---- */
 
+static bool is_hole_between(const struct random_story *story, int answered, int asked)
+{
+	return asked - answered > 3 * PERIOD_MS + story->late || asked - answered > 10 * PERIOD_MS;
+}
+
 static enum verdict naive_never(const struct random_story *story)
 {
-	int inside = 0;
+	int inside = 0, covered = story->after_high;
+	bool hole = false;
 	for (int i = 0; i < story->count; i++) {
 		if (story->shown[i].from < story->after_high)
 			continue;
 		inside++;
+		hole = hole || is_hole_between(story, covered, story->shown[i].from);
+		covered = story->shown[i].to;
 		if (story->shown[i].state == 'a')
 			return VERDICT_FAIL;
 	}
-	return inside && story->is_closed ? VERDICT_PASS : VERDICT_INCONCLUSIVE;
-}
-
-static bool is_hole_between(const struct random_story *story, int answered, int asked)
-{
-	return asked - answered > 3 * PERIOD_MS + story->late || asked - answered > 10 * PERIOD_MS;
+	hole = hole || is_hole_between(story, covered, story->end);
+	return inside && !hole && story->is_closed ? VERDICT_PASS : VERDICT_INCONCLUSIVE;
 }
 
 static enum verdict naive_always(const struct random_story *story)
@@ -175,10 +179,12 @@ static enum verdict naive_sequence(const struct random_story *story)
 {
 	char plain[SAMPLES_MAX + 1], doubtful[2 * SAMPLES_MAX + 3];
 	size_t plain_length = 0, length = 0;
+	bool hole = false;
 	for (int i = 0; i < story->count; i++) {
 		const struct shown *shown = &story->shown[i];
 		if (i > 0 && (shown->from - shown[-1].from > 3 * PERIOD_MS || story->late > 3 * PERIOD_MS))
 			doubtful[length++] = '*';
+		hole = hole || (i > 0 && is_hole_between(story, shown[-1].to, shown->from));
 		if (shown->state == 'r')
 			continue;
 		doubtful[length++] = shown->state;
@@ -190,8 +196,9 @@ static enum verdict naive_sequence(const struct random_story *story)
 	plain[plain_length] = doubtful[length] = '\0';
 	if (story->count == 0)
 		return VERDICT_INCONCLUSIVE;
+	hole = hole || is_hole_between(story, story->shown[story->count - 1].to, story->end);
 	if (explains("aba", '\0', plain))
-		return story->is_closed ? VERDICT_PASS : VERDICT_INCONCLUSIVE;
+		return story->is_closed && !hole ? VERDICT_PASS : VERDICT_INCONCLUSIVE;
 	return explains("aba", '\0', doubtful) ? VERDICT_INCONCLUSIVE : VERDICT_FAIL;
 }
 

@@ -130,6 +130,9 @@ bool shows_one_of(const struct event *poll, const struct strings *states);
 /* Nothing was asked between the two for so long that anything may have been: longer than three periods and a
  * late host explain, or than ten periods. */
 bool is_silence(const struct facts *facts, const struct watch *watch, int64_t answered_ns, int64_t asked_ns);
+/* Of a service that ran: who does not run is not asked. */
+bool was_not_asked(
+    const struct facts *facts, const struct watch *watch, int64_t answered_ns, int64_t asked_ns);
 
 /* ---- attempts ---- */
 

@@ -51,8 +51,7 @@ static bool is_down(const struct facts *facts, size_t service, int64_t at_ns, st
 	return !runs;
 }
 
-/* Of a service that ran: who does not run is not asked. */
-static bool is_unasked(
+bool was_not_asked(
     const struct facts *facts, const struct watch *watch, int64_t answered_ns, int64_t asked_ns)
 {
 	struct span down;
@@ -82,13 +81,13 @@ static void gather(const struct facts *facts, const struct expectation *expectat
 			continue;
 		}
 		next.poll = poll;
-		next.is_apart = is_unasked(facts, watch, answered_ns, poll->from_ns);
+		next.is_apart = was_not_asked(facts, watch, answered_ns, poll->from_ns);
 		answered_ns = poll->to_ns;
 		answers->asked[answers->count++] = next;
 		next = (struct asked){ 0 };
 	}
 	answers->may_go_on =
-	    answered_ns >= 0 && (next.may_say_so || is_unasked(facts, watch, answered_ns, until_ns));
+	    answered_ns >= 0 && (next.may_say_so || was_not_asked(facts, watch, answered_ns, until_ns));
 }
 
 /* ---- stretches ---- */

@@ -248,6 +248,23 @@ static int64_t first_wrong(
 	return facts->end_ns;
 }
 
+/* Is there a part of the stretch in which nobody asked? */
+static bool has_silence(const struct facts *facts, const struct expectation *expectation,
+    const struct stretch_of_time *stretch, bool starved_asks_too)
+{
+	const struct watch *watch = &facts->plan->watches[expectation->watch];
+	int64_t answered_ns = stretch->from.high;
+	for_each_of(poll, facts, EVENT_SAMPLE, watch->name)
+	{
+		if (!is_inside(stretch, span_of(poll)) || (is_starved(facts, poll) && !starved_asks_too))
+			continue;
+		if (answered_ns != LONG_AGO && was_not_asked(facts, watch, answered_ns, poll->from_ns))
+			return true;
+		answered_ns = poll->to_ns > answered_ns ? poll->to_ns : answered_ns;
+	}
+	return answered_ns != LONG_AGO && was_not_asked(facts, watch, answered_ns, stretch->known_until_ns);
+}
+
 struct opinion opine_sequence(const struct facts *facts, const struct expectation *expectation)
 {
 	struct stretch_of_time stretch = find_stretch(facts, expectation);
@@ -296,6 +313,8 @@ struct opinion opine_sequence(const struct facts *facts, const struct expectatio
 	bool is_right = explains(&expectation->states, 0, sure, sure_count);
 	if (is_right != explains(&expectation->states, 0, more, more_count))
 		return opinion(VERDICT_INCONCLUSIVE, 0);
+	if (is_right && has_silence(facts, expectation, &stretch, false))
+		return opinion(VERDICT_INCONCLUSIVE, 0);
 	if (is_right)
 		return (struct opinion){ .verdict = stretch.is_over ? VERDICT_PASS : VERDICT_INCONCLUSIVE,
 			.decided_ns = facts->end_ns,
@@ -334,7 +353,9 @@ static struct opinion opine_never_states(
 		if (is_wrong)
 			return opinion(VERDICT_FAIL, poll->to_ns);
 	}
-	return nothing_wrong(facts, stretch, polls > 0 && !may_have_been);
+	/* One that was starved looked all the same. */
+	bool was_watched = polls > 0 && !has_silence(facts, expectation, stretch, true);
+	return nothing_wrong(facts, stretch, was_watched && !may_have_been);
 }
 
 static struct opinion opine_never_events(
@@ -413,7 +434,7 @@ struct opinion opine_always(const struct facts *facts, const struct expectation 
 		}
 		if (last_ns != LONG_AGO && is_silence(facts, watch, last_ns, poll->from_ns))
 			is_known = false;
-		last_ns = poll->to_ns;
+		last_ns = poll->to_ns > last_ns ? poll->to_ns : last_ns;
 		if (shows_one_of(poll, &expectation->ignore))
 			continue;
 		counted++;

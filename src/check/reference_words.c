@@ -219,12 +219,19 @@ struct opinion opine_growth(const struct facts *facts, const struct expectation 
 	const struct watch *watch = &facts->plan->watches[expectation->watch];
 	enum event_kind kind = watch->kind == WATCH_MEMORY ? EVENT_MEMORY : EVENT_DESCRIPTORS;
 	const struct event *first = NULL;
-	bool is_compared = false;
+	bool is_compared = false, is_covered = true;
+	int64_t taken_ns = stretch.from.high;
 	if (stretch.is_empty)
 		return opinion(VERDICT_INCONCLUSIVE, 0);
 	for_each_of(figure, facts, kind, watch->name)
 	{
 		int life = life_of(facts, watch->service, figure);
+		/* Those on an edge, too, cover it. */
+		if (is_near(&stretch, span_of(figure)) && figure->from_ns <= stretch.known_until_ns) {
+			is_covered = is_covered && (taken_ns == LONG_AGO || !was_not_asked(facts, watch,
+										taken_ns, figure->from_ns));
+			taken_ns = figure->to_ns > taken_ns ? figure->to_ns : taken_ns;
+		}
 		if (!is_inside(&stretch, span_of(figure)) || life < 0)
 			continue;
 		if (!first || life_of(facts, watch->service, first) != life) {
@@ -235,8 +242,11 @@ struct opinion opine_growth(const struct facts *facts, const struct expectation 
 		if (amount_of(figure) - amount_of(first) > expectation->growth)
 			return opinion(VERDICT_FAIL, figure->to_ns);
 	}
-	return (
-	    struct opinion){ .verdict = is_compared && stretch.is_over ? VERDICT_PASS : VERDICT_INCONCLUSIVE,
+	is_covered = is_covered &&
+		     (taken_ns == LONG_AGO || !was_not_asked(facts, watch, taken_ns, stretch.known_until_ns));
+	return (struct opinion){
+		.verdict = is_compared && is_covered && stretch.is_over ? VERDICT_PASS : VERDICT_INCONCLUSIVE,
 		.decided_ns = facts->end_ns,
-		.by_absence = true };
+		.by_absence = true
+	};
 }

@@ -3,9 +3,10 @@
  *
  * A state that was seen and is not expected fails. A state that is expected and was not seen fails too,
  * unless the polls have a hole at the place where it belongs (no poll for more than three periods, or a host
- * as late as that): then nobody can know. Polls that straddle an edge of the window count on neither side
- * by themselves; when counting them would make the sequence right, the answer is not known either. Polls that
- * do not count (polls.h) may count or not: it is right if it is so both with them and without.
+ * as late as that): then nobody can know. Nor whether there was another one in a hole between those that
+ * were. Polls that straddle an edge of the window count on neither side by themselves; when counting them
+ * would make the sequence right, the answer is not known either. Polls that do not count (polls.h) may count
+ * or not: it is right if it is so both with them and without.
  */
 #include "check/judge.h"
 #include "check/observation.h"
@@ -28,6 +29,7 @@ struct runs {
 	size_t count;
 	bool was_polled;  /* in the window, or on its edge */
 	bool hole_at_end; /* anything may have been behind the last run */
+	struct coverage coverage;
 	struct starved starved;
 };
 
@@ -62,7 +64,7 @@ static struct runs collect_runs(
 	const struct watch *watch = &index->plan->watches[expectation->watch];
 	struct polls polls = { .index = index, .series = &index->watches[expectation->watch] };
 	struct state_set ignored = { .states = &expectation->ignore };
-	struct runs runs = { 0 };
+	struct runs runs = { .coverage = { .last_ns = window->after.high } };
 	const struct event *before = NULL, *last = NULL;
 	bool hole = false, last_on_edge = false;
 	size_t since = 0; /* the first run behind the last poll that counts */
@@ -82,6 +84,8 @@ static struct runs collect_runs(
 				widen_hole(&runs, since);
 			}
 			before = event;
+			if (!on_edge)
+				coverage_add(&runs.coverage, index, watch, when);
 		}
 		if (!is_ignored && (!last || hole || poll.is_starved || on_edge != last_on_edge ||
 				       !same_state(last, event))) {
@@ -102,6 +106,7 @@ static struct runs collect_runs(
 		}
 		since = poll.is_starved ? since : runs.count;
 	}
+	coverage_add(&runs.coverage, index, watch, (struct interval){ window->until_ns, window->until_ns });
 	/* Behind the last state that counts: with nothing but ignored ones after it, or no more polls. */
 	bool ceased = before && watch->kind == WATCH_HTTP && window->until_ns - before->to_ns > hole_ns;
 	if (ceased)
@@ -236,6 +241,14 @@ static const char *doubt_about(const struct runs *runs, bool end_is_open, const 
 	return end_is_open ? index_open_reason(index) : "polls are missing towards the window's end";
 }
 
+/* What was seen is right, but not all was. */
+static void say_hole(struct draft *draft, const struct watch *watch, const struct coverage *coverage)
+{
+	CLEANUP(buf_release) struct buf text = { 0 };
+	text_add_hole(&text, coverage);
+	draft_inconclusive(draft, "right, but no poll of %s for %s", watch->name, buf_string(&text));
+}
+
 void judge_sequence(const struct index *index, struct draft *draft)
 {
 	const struct expectation *expectation = draft->expectation;
@@ -268,6 +281,8 @@ void judge_sequence(const struct index *index, struct draft *draft)
 		    draft, "not what was expected, but %s", doubt_about(&runs, end_is_open, index));
 	else if (!is_right)
 		blame(index, &runs, draft);
+	else if (runs.coverage.hole_ns)
+		say_hole(draft, watch, &runs.coverage);
 	else if (end_is_open)
 		draft_inconclusive(draft, "right so far, but %s", index_open_reason(index));
 	draft->by_absence = true;

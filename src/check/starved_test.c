@@ -24,7 +24,7 @@ static struct story hanging(int64_t lateness_ns, bool twice)
 	samples(&story, 3 * S, 4 * S, "healthy");
 	if (twice)
 		poll_of(&story, "ready", 4 * S, 5 * S, "timeout", 0);
-	samples(&story, 5 * S, 6 * S, "healthy");
+	samples(&story, twice ? 5 * S : 4 * S, 6 * S, "healthy");
 	late(&story, 2500 * MS, 2750 * MS, lateness_ns);
 	if (twice)
 		late(&story, 4500 * MS, 4750 * MS, lateness_ns + 50 * MS);

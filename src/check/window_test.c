@@ -243,6 +243,59 @@ static void test_always_hole(void **state)
 	}
 }
 
+/* What nobody looked at may have been anything; who did not run was nothing. */
+static void test_other_holes(void **state)
+{
+	(void)state;
+	static const char *const expectations[] = {
+		"{ id: x, of: ready, never: unhealthy, during: { from: gateway.started, until: redis.stopped "
+		"} "
+		"}",
+		"{ id: x, of: ready, sequence: [healthy], during: { from: gateway.started, until: "
+		"redis.stopped } }",
+	};
+	static const struct {
+		int64_t hole_ns, late_ns, exits_ns;
+		bool is_hole;
+		const char *reason;
+	} cases[] = {
+		{ 150 * MS, 0, 0, false, "" },
+		{ 150 * MS + 1, 0, 0, true, "no poll of ready for 150ms from 1.95s" },
+		{ 150 * MS + 1, 1, 0, false, "" },
+		{ 500 * MS, 10 * S, 0, false, "" },
+		{ 500 * MS + 1, 10 * S, 0, true, "no poll of ready for 500ms from 1.95s" },
+		{ 1500 * MS, 0, 2 * S, false, "" },
+		{ 1500 * MS, 0, 2200 * MS, true, "no poll of ready for 1.5s from 1.95s" },
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		for (size_t e = 0; e < ARRAY_LENGTH(expectations); e++) {
+			char reason[128];
+			struct story story = with_hole(cases[i].hole_ns);
+			late(&story, 1 * S, 3 * S, cases[i].late_ns);
+			if (cases[i].exits_ns) {
+				service_event(
+				    &story, cases[i].exits_ns, cases[i].exits_ns, "gateway", "stopped");
+				service_event(&story, 3400 * MS, 3400 * MS, "gateway", "started");
+			}
+			end(&story, 5 * S, "completed");
+			snprintf(reason, sizeof(reason), "%s%s",
+			    cases[i].is_hole && e == 1 ? "right, but " : "", cases[i].reason);
+			expect_verdict(&story, expectations[e],
+			    cases[i].is_hole ? VERDICT_INCONCLUSIVE : VERDICT_PASS, reason);
+		}
+	}
+	/* Nobody looked at the end of the window, either. */
+	for (size_t e = 0; e < ARRAY_LENGTH(expectations); e++) {
+		struct story story = gateway_started();
+		samples(&story, 1 * S, 2 * S, "healthy");
+		service_event(&story, 4 * S, 4 * S, "redis", "stopped");
+		end(&story, 5 * S, "completed");
+		expect_verdict(&story, expectations[e], VERDICT_INCONCLUSIVE,
+		    e == 1 ? "right, but no poll of ready for 2.05s from 1.95s"
+			   : "no poll of ready for 2.05s from 1.95s");
+	}
+}
+
 #define DEGRADED_THEN_HEALTHY "{ id: x, of: ready, sequence: [degraded, healthy], ignore: [refused] }"
 
 static void test_sequence(void **state)
@@ -467,6 +520,7 @@ int main(void)
 		cmocka_unit_test(test_never_line),
 		cmocka_unit_test(test_always),
 		cmocka_unit_test(test_always_hole),
+		cmocka_unit_test(test_other_holes),
 		cmocka_unit_test(test_sequence),
 		cmocka_unit_test(test_sequence_hole),
 		cmocka_unit_test(test_sequence_edge),
