@@ -174,7 +174,7 @@ static bool is_met_by_connections(enum phase phase)
 	return phase == PHASE_HUNG || phase == PHASE_UNREACHABLE || phase == PHASE_SLOW;
 }
 
-/* What met it from when it may have been made to when the next one surely was; NO_EVENT: nothing. */
+/* What met it in this time; NO_EVENT: nothing. */
 static size_t find_in_phase(
     const struct index *index, const struct implied *meeting, const struct series *series, struct interval in)
 {
@@ -234,27 +234,31 @@ static void judge_met(const struct index *index, const struct implied *meeting, 
 	const char *name = index->plan->stack->services[meeting->service].name;
 	const char *phase = phase_names[meeting->phase];
 	bool was_there = false;
+	size_t perhaps = NO_EVENT;
 	buf_addf(&draft->expected, "an attempt of %s that meets `%s` of %s",
 	    index->plan->watches[draft->expectation->watch].name, phase, name);
 	for (size_t i = 0; i < phases->count; i++) {
 		const struct event *made = series_event(index, phases, i);
 		if (!is_phase(made, meeting->phase))
 			continue;
-		struct interval in = {
-			.low = made->from_ns,
-			.high = i + 1 < phases->count ? series_event(index, phases, i + 1)->to_ns : INT64_MAX,
-		};
-		size_t found = find_meeting(index, meeting, in);
+		const struct event *next = i + 1 < phases->count ? series_event(index, phases, i + 1) : NULL;
+		struct interval sure = { made->to_ns, next ? next->from_ns : INT64_MAX };
+		struct interval possible = { made->from_ns, next ? next->to_ns : INT64_MAX };
+		size_t found = find_meeting(index, meeting, sure);
 		was_there = true;
-		if (found == NO_EVENT) {
-			evidence_add(&draft->evidence, (size_t)(made - index->trace->events));
-			continue;
+		if (found != NO_EVENT) {
+			conclude_met(index, draft, made, found);
+			return;
 		}
-		conclude_met(index, draft, made, found);
-		return;
+		evidence_add(&draft->evidence, (size_t)(made - index->trace->events));
+		perhaps = perhaps == NO_EVENT ? find_meeting(index, meeting, possible) : perhaps;
 	}
 	buf_add_string(&draft->actual, "none");
-	if (was_there)
+	evidence_add(&draft->evidence, perhaps);
+	if (perhaps != NO_EVENT)
+		draft_inconclusive(draft, "attempt %d may have been before `%s` of %s was made, or after it",
+		    index->trace->events[perhaps].attempt.number, phase, name);
+	else if (was_there)
 		draft_inconclusive(draft, "vacuous: nothing met `%s` of %s", phase, name);
 	else
 		draft_inconclusive(draft, "vacuous: %s never came to be `%s`", name, phase);

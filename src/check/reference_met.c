@@ -76,14 +76,15 @@ static void opine_met_on(
 		bool was_made = false, met = false;
 		for_each_of(made, facts, EVENT_PHASE, name_of_service(facts, service))
 		{
-			struct span in = { made->from_ns, FAR_AWAY };
+			/* When it surely was in force. */
+			struct span in = { made->to_ns, FAR_AWAY };
 			bool is_behind = false;
 			if (strcmp(made->phase.phase, phase_names[phase]) != 0)
 				continue;
 			for_each_of(next, facts, EVENT_PHASE, name_of_service(facts, service))
 			{
 				if (is_behind && in.high == FAR_AWAY)
-					in.high = next->to_ns;
+					in.high = next->from_ns;
 				is_behind = is_behind || next == made;
 			}
 			was_made = true;
