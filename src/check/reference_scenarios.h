@@ -44,7 +44,7 @@ static const char *const states[] = {
 	"} }",
 	"{ of: ready, reach: a, within: 300ms, after: redis.refused }",
 	"{ of: ready, reach: refused, after: { event: redis.ready, plus: 700ms } }",
-	"{ of: ready, sequence: [a, b, a], ignore: [refused] }",
+	"{ of: ready, sequence: [a, b, a], ignore: [c, refused, timeout] }",
 	"{ of: ready, sequence: [b, a], ignore: [refused, timeout], " WHILE_READY " }",
 	"{ of: ready, sequence: [a, b], after: { state: a, of: ready } }",
 	"{ of: ready, sequence: [b], until: redis.ready }",
