@@ -228,15 +228,49 @@ static void conclude_met(
 	draft->decided_ns = event->to_ns;
 }
 
+/* A time that the phase was made and nothing surely met it. */
+struct missed {
+	const struct event *made; /* NULL: there is none */
+	size_t perhaps;           /* what may have met it, or NO_EVENT */
+	bool is_one_of_several;   /* others were met */
+};
+
+static void say_missed(const struct index *index, const struct implied *meeting, struct draft *draft,
+    const struct missed *missed)
+{
+	const char *name = index->plan->stack->services[meeting->service].name;
+	const char *phase = phase_names[meeting->phase];
+	CLEANUP(buf_release) struct buf when = { 0 };
+	if (missed->made)
+		evidence_add(&draft->evidence, (size_t)(missed->made - index->trace->events));
+	evidence_add(&draft->evidence, missed->perhaps);
+	if (missed->is_one_of_several) {
+		buf_add_string(&when, " at ");
+		text_add_time(&when, missed->made->to_ns);
+	} else {
+		buf_add_string(&draft->actual, "none");
+	}
+	if (!missed->made)
+		draft_inconclusive(draft, "vacuous: %s never came to be `%s`", name, phase);
+	else if (missed->perhaps != NO_EVENT)
+		draft_inconclusive(draft,
+		    "attempt %d may have been before `%s` of %s was made%s, or after it",
+		    index->trace->events[missed->perhaps].attempt.number, phase, name, buf_string(&when));
+	else
+		draft_inconclusive(
+		    draft, "vacuous: nothing met `%s` of %s%s", phase, name, buf_string(&when));
+	draft_note_death(draft, index, index->plan->subject, INT64_MAX);
+}
+
+/* Each time that the phase was made has to be met: a second outage proves nothing of the first. */
 static void judge_met(const struct index *index, const struct implied *meeting, struct draft *draft)
 {
 	const struct series *phases = &index->phases[meeting->service];
-	const char *name = index->plan->stack->services[meeting->service].name;
-	const char *phase = phase_names[meeting->phase];
-	bool was_there = false;
-	size_t perhaps = NO_EVENT;
+	struct missed missed = { .perhaps = NO_EVENT };
+	size_t met = 0;
 	buf_addf(&draft->expected, "an attempt of %s that meets `%s` of %s",
-	    index->plan->watches[draft->expectation->watch].name, phase, name);
+	    index->plan->watches[draft->expectation->watch].name, phase_names[meeting->phase],
+	    index->plan->stack->services[meeting->service].name);
 	for (size_t i = 0; i < phases->count; i++) {
 		const struct event *made = series_event(index, phases, i);
 		if (!is_phase(made, meeting->phase))
@@ -245,22 +279,14 @@ static void judge_met(const struct index *index, const struct implied *meeting, 
 		struct interval sure = { made->to_ns, next ? next->from_ns : INT64_MAX };
 		struct interval possible = { made->from_ns, next ? next->to_ns : INT64_MAX };
 		size_t found = find_meeting(index, meeting, sure);
-		was_there = true;
-		if (found != NO_EVENT) {
+		if (found != NO_EVENT && met++ == 0)
 			conclude_met(index, draft, made, found);
-			return;
-		}
-		evidence_add(&draft->evidence, (size_t)(made - index->trace->events));
-		perhaps = perhaps == NO_EVENT ? find_meeting(index, meeting, possible) : perhaps;
+		if (found != NO_EVENT || missed.made)
+			continue;
+		missed.made = made;
+		missed.perhaps = find_meeting(index, meeting, possible);
 	}
-	buf_add_string(&draft->actual, "none");
-	evidence_add(&draft->evidence, perhaps);
-	if (perhaps != NO_EVENT)
-		draft_inconclusive(draft, "attempt %d may have been before `%s` of %s was made, or after it",
-		    index->trace->events[perhaps].attempt.number, phase, name);
-	else if (was_there)
-		draft_inconclusive(draft, "vacuous: nothing met `%s` of %s", phase, name);
-	else
-		draft_inconclusive(draft, "vacuous: %s never came to be `%s`", name, phase);
-	draft_note_death(draft, index, index->plan->subject, INT64_MAX);
+	missed.is_one_of_several = met > 0;
+	if (met == 0 || missed.made)
+		say_missed(index, meeting, draft, &missed);
 }

@@ -73,7 +73,7 @@ static void opine_met_on(
     const struct facts *facts, const struct watch *watch, size_t service, struct reference *reference)
 {
 	for (enum phase phase = PHASE_ABSENT; phase < PHASE_READY; phase++) {
-		bool was_made = false, met = false;
+		bool was_made = false, missed = false;
 		for_each_of(made, facts, EVENT_PHASE, name_of_service(facts, service))
 		{
 			/* When it surely was in force. */
@@ -88,11 +88,11 @@ static void opine_met_on(
 				is_behind = is_behind || next == made;
 			}
 			was_made = true;
-			met = met || is_met(facts, watch->name, phase, in);
+			missed = missed || !is_met(facts, watch->name, phase, in);
 		}
 		if (was_made || is_planned(facts->plan, service, phase))
 			*array_push(reference->opinions, reference->count) =
-			    opinion(met ? VERDICT_PASS : VERDICT_INCONCLUSIVE, 0);
+			    opinion(was_made && !missed ? VERDICT_PASS : VERDICT_INCONCLUSIVE, 0);
 	}
 }
 

@@ -287,6 +287,24 @@ static void test_met(void **state)
 	}
 }
 
+/* The second time nothing tried. */
+static void test_met_each_time(void **state)
+{
+	(void)state;
+	for (int again = 0; again <= 1; again++) {
+		struct story story = phase_story("refused");
+		try(&story, (struct try){ .number = 1, .from_ns = 3 * S });
+		phase(&story, 6 * S, 6005 * MS, "refused");
+		if (again)
+			try(&story, (struct try){ .number = 2, .from_ns = 7 * S });
+		end(&story, 9 * S, "completed");
+		wanted_id = "met-redis-refused";
+		wanted_reason = again ? "" : "vacuous: nothing met `refused` of redis at 6s";
+		wanted_verdict = again ? VERDICT_PASS : VERDICT_INCONCLUSIVE;
+		expect_judgement(&story, NEVER_EXITED, VERDICT_PASS, "", look_at_meeting);
+	}
+}
+
 /* A connection that is open when its server falls silent meets that without trying again. */
 static void test_met_by_a_connection(void **state)
 {
@@ -427,6 +445,7 @@ int main(void)
 		cmocka_unit_test(test_agrees_in_doubt),
 		cmocka_unit_test(test_agrees_with_a_pool),
 		cmocka_unit_test(test_met),
+		cmocka_unit_test(test_met_each_time),
 		cmocka_unit_test(test_met_by_a_connection),
 		cmocka_unit_test(test_nothing_to_meet),
 		cmocka_unit_test(test_phases_are_moments),
