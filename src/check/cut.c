@@ -8,8 +8,6 @@
 
 #include "check/retries.h"
 
-#include <string.h>
-
 /* Only of what came there is a figure. That a state had not come is seen by polls that show another one,
  * later than it was due. */
 static bool failed_by_absence(const struct index *index, const struct draft *draft)
