@@ -327,6 +327,7 @@ static void test_growth_unseen(void **state)
 		{ 2750 * MS + 1, 0, 0, VERDICT_INCONCLUSIVE, "no figure of mem for 750ms from 2s" },
 		{ 20 * S, 0, 0, VERDICT_INCONCLUSIVE, "no figure of mem for 18s from 2s" },
 		{ 4500 * MS, 18 * S, 0, VERDICT_PASS, "" },
+		{ 4500 * MS + 1, 18 * S, 0, VERDICT_INCONCLUSIVE, "no figure of mem for 2.5s from 2s" },
 		{ 20 * S, 18 * S, 0, VERDICT_INCONCLUSIVE, "no figure of mem for 18s from 2s" },
 		{ 20 * S, 0, 2500 * MS, VERDICT_PASS, "" },
 	};

@@ -57,7 +57,7 @@ bool is_hole(const struct index *index, const struct watch *watch, int64_t from_
 	int64_t silence_ns = saturating_subtract(to_ns, from_ns), usual_ns = HOLE_PERIODS * watch->every_ns;
 	if (silence_ns <= usual_ns)
 		return false;
-	return silence_ns > SILENCE_PERIODS * watch->every_ns ||
+	return (silence_ns > SILENCE_PERIODS * watch->every_ns && silence_ns > SILENCE_NS) ||
 	       silence_ns > usual_ns + lateness_within(index->lateness, from_ns, to_ns);
 }
 

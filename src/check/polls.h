@@ -39,10 +39,11 @@ void draft_starved(struct draft *draft, const struct starved *starved, const cha
 
 /* ---- holes ---- */
 
-/* Nothing was asked for longer than three periods and a late host explain, or for ten, whatever explains it:
- * anything may have been. A host that stood still for long is late by as much, and would excuse its own
- * silence. */
+/* Nothing was asked for longer than three periods and a late host explain, or for ten and a second, whatever
+ * explains it: anything may have been. A host that stood still for long is late by as much, and would excuse
+ * its own silence. */
 enum { HOLE_PERIODS = 3, SILENCE_PERIODS = 10 };
+#define SILENCE_NS INT64_C(1000000000)
 
 /* From the answer to one poll to the sending of the next. */
 bool is_hole(const struct index *index, const struct watch *watch, int64_t from_ns, int64_t to_ns);

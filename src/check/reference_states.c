@@ -14,7 +14,8 @@ bool shows_one_of(const struct event *poll, const struct strings *states)
 bool is_silence(const struct facts *facts, const struct watch *watch, int64_t answered_ns, int64_t asked_ns)
 {
 	int64_t explained_ns = 3 * watch->every_ns + host_was_late(facts, answered_ns, asked_ns);
-	int64_t most_ns = 10 * watch->every_ns, took_ns = asked_ns - answered_ns;
+	int64_t ten_periods_ns = 10 * watch->every_ns, took_ns = asked_ns - answered_ns;
+	int64_t most_ns = ten_periods_ns > NS_PER_S ? ten_periods_ns : NS_PER_S;
 	return took_ns > (explained_ns < most_ns ? explained_ns : most_ns);
 }
 

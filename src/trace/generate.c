@@ -101,11 +101,12 @@ static void emit_second(struct generator *generator, int64_t second)
 	for (int64_t i = 0; i < 4; i++)
 		emit_line(generator, start_ns + i * 250 * NS_PER_MS,
 		    "[info] GET /api/v1/sessions \"Mozilla/5.0\" 200 in 3 ms");
-	emit(generator, &(struct event){ .kind = EVENT_MEMORY,
-			    .of = "mem",
-			    .from_ns = start_ns,
-			    .to_ns = start_ns,
-			    .memory = { .bytes = 20000000 + second % 7 * 4096 } });
+	for (int64_t i = 0; i < 4; i++)
+		emit(generator, &(struct event){ .kind = EVENT_MEMORY,
+				    .of = "mem",
+				    .from_ns = start_ns + i * 250 * NS_PER_MS,
+				    .to_ns = start_ns + i * 250 * NS_PER_MS,
+				    .memory = { .bytes = 20000000 + second % 7 * 4096 } });
 	emit(generator, &(struct event){ .kind = EVENT_LATENESS,
 			    .of = "",
 			    .from_ns = start_ns,
