@@ -4,6 +4,7 @@
 #include "run/agent_loading.h"
 #include "run/container_config.h"
 #include "run/images.h"
+#include "run/network_wait.h"
 #include "run/reaper.h"
 #include "run/watches.h"
 
@@ -31,7 +32,8 @@ struct runner {
 	struct images *images;
 	struct reaper *reaper;
 	struct lateness *lateness;
-	struct slot *slots; /* one a plan */
+	struct network_wait *network_wait; /* NULL: the engine is elsewhere */
+	struct slot *slots;                /* one a plan */
 	size_t next, running;
 	int64_t asked_ns, worst_ns;
 	bool interrupted, leftover, over;
@@ -58,6 +60,7 @@ static void finish(struct runner *runner)
 	runner->over = true;
 	lateness_stop(runner->lateness);
 	runner->lateness = NULL;
+	network_wait_stop(steal_ptr(runner->network_wait));
 	engine_cancel(runner->events);
 	runner->events = NULL;
 	struct reaper *reaper = steal_ptr(runner->reaper);
@@ -199,11 +202,13 @@ static void fill_jobs(void *owner)
 static void on_lateness(void *owner, int64_t from_ns, int64_t to_ns, int64_t worst_ns)
 {
 	struct runner *runner = owner;
+	struct host_lateness late = { .runner_ns = worst_ns,
+		.network_ns = network_wait_worst_ns(runner->network_wait) };
 	if (worst_ns > runner->worst_ns)
 		runner->worst_ns = worst_ns;
 	for (size_t i = 0; i < runner->config.plan_count; i++)
 		if (runner->slots[i].world)
-			world_on_lateness(runner->slots[i].world, from_ns, to_ns, worst_ns);
+			world_on_lateness(runner->slots[i].world, from_ns, to_ns, &late);
 }
 
 static void on_event(void *owner, json_t *event)
@@ -262,6 +267,8 @@ static void begin_worlds(struct runner *runner)
 	json_decref(filters);
 	runner->lateness =
 	    lateness_start(runner->config.loop, LATENESS_PERIOD_NS, LATENESS_WINDOW_NS, on_lateness, runner);
+	if (engine_is_local(runner->config.engine))
+		runner->network_wait = network_wait_start(NULL, NULL);
 	runner->turn = timer_start(runner->config.loop, 0, fill_jobs, runner);
 }
 
@@ -384,6 +391,7 @@ void runner_free(struct runner *runner)
 	images_free(runner->images);
 	timer_cancel(runner->turn);
 	lateness_stop(runner->lateness);
+	network_wait_stop(runner->network_wait);
 	for (size_t i = 0; i < runner->config.plan_count; i++)
 		world_free(runner->slots[i].world);
 	reaper_leave_to(runner->reaper);

@@ -121,11 +121,13 @@ static void record_lateness(
 					  .lateness = { .worst_ns = worst_ns } });
 }
 
-void world_on_lateness(struct world *world, int64_t from_ns, int64_t to_ns, int64_t worst_ns)
+void world_on_lateness(struct world *world, int64_t from_ns, int64_t to_ns, const struct host_lateness *late)
 {
 	if (world_is_over(world))
 		return;
-	record_lateness(world, "", from_ns, to_ns, worst_ns);
+	record_lateness(world, "", from_ns, to_ns, late->runner_ns);
+	if (late->network_ns > 0)
+		record_lateness(world, LATENESS_OF_NETWORK, from_ns, to_ns, late->network_ns);
 	if (!engine_is_local(world->config.engine))
 		return;
 	/* What the subject did not do because it was not let run is not its fault. */

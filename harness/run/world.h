@@ -60,7 +60,12 @@ size_t world_step(const struct world *world);
 void world_on_engine_event(struct world *world, const json_t *event);
 /* The engine is gone or the user wants out: ends the steps, tears down, then `ended`. */
 void world_give_up(struct world *world, enum world_end end, const struct err *err);
-void world_on_lateness(struct world *world, int64_t from_ns, int64_t to_ns, int64_t worst_ns);
+/* How late the host ran, at worst. */
+struct host_lateness {
+	int64_t runner_ns;  /* of its timer */
+	int64_t network_ns; /* network_wait.h */
+};
+void world_on_lateness(struct world *world, int64_t from_ns, int64_t to_ns, const struct host_lateness *late);
 /* After `ended` only. */
 void world_free(struct world *world);
 

@@ -17,7 +17,9 @@
 #include <stdint.h>
 
 #define TRACE_VERSION 1
-#define LATENESS_OF_AGENT "agent:" /* no service has a colon in its name */
+/* No service has a colon in its name. */
+#define LATENESS_OF_AGENT "agent:"
+#define LATENESS_OF_NETWORK "kernel:network"
 
 enum event_kind {
 	EVENT_WORLD,       /* the first line */
@@ -136,8 +138,9 @@ struct event {
 			int64_t count;
 		} descriptors;
 		struct {
-			int64_t worst_ns; /* of the runner (of ""), a service's threads, or LATENESS_OF_AGENT
-					     + service: a service's agent */
+			int64_t worst_ns; /* of the runner (of ""), a service's threads, LATENESS_OF_AGENT +
+					     service: a service's agent, or LATENESS_OF_NETWORK: whoever
+					     resolves a name */
 		} lateness;
 		struct {
 			const char *what; /* complete sentence */
