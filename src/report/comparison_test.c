@@ -204,12 +204,12 @@ static struct recorded *named(const char *id, const char *implied, int64_t base)
 {
 	struct made made = { 0 };
 	begin(&made, 1);
-	for (int64_t i = 0; i < 20; i++) {
+	for (long long took = base; took < base + 20; took++) {
 		struct buf finding CLEANUP(buf_release) = { 0 };
 		buf_addf(&finding,
 		    "{\"id\":\"%s\",\"kind\":\"reach\",\"unit\":\"ns\",%s\"measured\":{\"low\":%lld,\"high\":"
 		    "%lld}}",
-		    id, implied, (long long)(base + i), (long long)(base + i));
+		    id, implied, took, took);
 		add_world(&made, "a-race", "pass", buf_string(&finding));
 	}
 	return end(&made);

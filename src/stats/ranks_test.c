@@ -204,8 +204,9 @@ static void test_approximation_with_ties(void **state)
 	double a[50], b[50];
 	for (size_t shift = 0; shift < 20; shift++) {
 		for (size_t i = 0; i < 50; i++) {
-			a[i] = (double)(i / 5);
-			b[i] = (double)((i + shift) / 5);
+			size_t group = i / 5, shifted = (i + shift) / 5;
+			a[i] = (double)group;
+			b[i] = (double)shifted;
 		}
 		struct mann_whitney test = mann_whitney(&chances, a, 50, b, 50);
 		struct ties ties CLEANUP(ties_release) = ties_of(a, 50, b, 50);
@@ -290,8 +291,9 @@ static void test_least_p(void **state)
 	/* Also where the approximation says so. */
 	double many[200] = { 1 }, much[200] = { 2 };
 	for (size_t i = 1; i < 200; i++) {
-		many[i] = (double)(i / 2);
-		much[i] = (double)(i / 3);
+		size_t pair = i / 2, triple = i / 3;
+		many[i] = (double)pair;
+		much[i] = (double)triple;
 	}
 	struct mann_whitney test = mann_whitney(&chances, many, 200, much, 200);
 	assert_true(!test.exact && test.least_p > 0 && test.least_p < 1e-60 && test.p > 1e-10);
