@@ -2,8 +2,8 @@
  * always: every poll wholly inside the window shows one of these states.
  *
  * Between two polls nothing is known, and a poll says nothing when there is none: a hole of more than three
- * periods leaves the answer open, whatever made it. So does a poll that does not count (polls.h) and shows a
- * state that is not among these.
+ * periods and the host's lateness (polls.h) leaves the answer open. So does a poll that does not count and
+ * shows a state that is not among these.
  */
 #include "check/judge.h"
 #include "check/observation.h"

@@ -109,8 +109,10 @@ static void judge_follow(const struct index *index, const struct instant *after,
 	buf_addf(&draft->actual, ", shown %s after connecting", buf_string(&text));
 	text_add_time(&late, lateness);
 	enum answer answer = interval_at_most(follow, bound, lateness);
-	/* It was there at the first look. That the look came late is no lateness of the subject's. */
+	/* It was there at the first look. That the look came as late as the host was is no lateness of the
+	 * subject's. */
 	if (answer == ANSWER_UNKNOWN && arrival->when.low <= since_ns &&
+	    follow.high <= saturating_add(bound, lateness) &&
 	    !is_hole(index, watch, since_ns, shows->from_ns))
 		answer = ANSWER_YES;
 	if (answer == ANSWER_NO)

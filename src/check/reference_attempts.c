@@ -157,9 +157,9 @@ static struct opinion opine_follow(const struct facts *facts, const struct expec
 	int64_t lateness = host_was_late(facts, earliest_ns, seen_ns);
 	struct worlds worlds = { 0 };
 	world_add(&worlds, coming.when.low - since_ns, limit_ns, lateness);
-	/* The first that looked saw it: nobody can have seen it sooner. */
-	bool is_first_look =
-	    coming.when.low <= since_ns && !is_silence(facts, watch, since_ns, coming.perhaps->from_ns);
+	/* The first that looked saw it, no later than the host was late: nobody can have seen it sooner. */
+	bool is_first_look = coming.when.low <= since_ns && seen_ns - since_ns <= limit_ns + lateness &&
+			     !is_silence(facts, watch, since_ns, coming.perhaps->from_ns);
 	if (!is_first_look)
 		world_add(&worlds, seen_ns - since_ns, limit_ns, lateness);
 	bool is_late = worlds.within == 0 && worlds.between == 0;
