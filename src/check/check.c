@@ -4,6 +4,7 @@
 #include "check/implied.h"
 #include "check/judge.h"
 #include "check/late.h"
+#include "check/life.h"
 
 #include <string.h>
 
@@ -162,11 +163,9 @@ static const struct event *find_unasked_end(const struct index *index, size_t se
 	for (size_t i = 0; i < series->count; i++) {
 		const struct event *event = series_event(index, series, i);
 		bool is_done = event->service.exit_code == 0 && is_job(index->plan->stack, service);
-		if (event->service.asked || is_done || event->from_ns > until_ns)
-			continue;
-		for (size_t n = 0; n < ARRAY_LENGTH(ends); n++)
-			if (strcmp(event->service.event, ends[n]) == 0)
-				return event;
+		if (!event->service.asked && !is_done && event->from_ns <= until_ns &&
+		    service_event_is(event, ends, ARRAY_LENGTH(ends)))
+			return event;
 	}
 	return NULL;
 }

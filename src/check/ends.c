@@ -7,6 +7,7 @@
  * soon.
  */
 #include "check/judge.h"
+#include "check/life.h"
 
 #include "base/duration.h"
 
@@ -21,38 +22,18 @@ struct ending {
 	const struct event *before; /* the last start or end before it, or NULL */
 };
 
-static bool says_one_of(const struct event *event, const char *const *names, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(event->service.event, names[i]) == 0)
-			return true;
-	return false;
-}
-
-static bool is_end(const struct event *event)
-{
-	static const char *const ends[] = { "exited", "stopped", "killed", "crashed", "oom-killed" };
-	return says_one_of(event, ends, ARRAY_LENGTH(ends));
-}
-
-static bool is_start(const struct event *event)
-{
-	static const char *const starts[] = { "started", "restarted" };
-	return says_one_of(event, starts, ARRAY_LENGTH(starts));
-}
-
 static struct ending find_ending(const struct index *index, size_t service, struct interval after)
 {
 	const struct series *series = &index->services[service];
 	struct ending ending = { 0 };
 	for (size_t i = 0; i < series->count; i++) {
 		const struct event *event = series_event(index, series, i);
-		if (is_end(event) && event->to_ns >= after.low) {
+		if (life_ends(event) && event->to_ns >= after.low) {
 			ending.event = event;
 			ending.number = series->items[i];
 			return ending;
 		}
-		if (is_end(event) || is_start(event))
+		if (life_ends(event) || life_begins(event))
 			ending.before = event;
 	}
 	return ending;
@@ -240,7 +221,7 @@ void judge_ends(const struct index *index, struct draft *draft)
 		judge_ended(index, draft, after.at, &ending);
 	} else if (!ending.before) {
 		draft_inconclusive(draft, "vacuous: %s was never started", name);
-	} else if (is_end(ending.before)) {
+	} else if (life_ends(ending.before)) {
 		CLEANUP(buf_release) struct buf text = { 0 };
 		add_end(ending.before, &text);
 		draft_inconclusive(draft, "vacuous: %s, before", buf_string(&text));

@@ -5,10 +5,10 @@
  * of the old one. Where no figure was taken for too long it may have grown, and shrunk again.
  */
 #include "check/judge.h"
+#include "check/life.h"
 #include "check/polls.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 struct life {
 	const struct event *first, *largest;
@@ -60,8 +60,7 @@ static const struct event *next_start(const struct index *index, const struct se
 {
 	for (; *cursor < series->count; (*cursor)++) {
 		const struct event *event = series_event(index, series, *cursor);
-		if (strcmp(event->service.event, "started") == 0 ||
-		    strcmp(event->service.event, "restarted") == 0)
+		if (life_begins(event))
 			return event;
 	}
 	return NULL;

@@ -1,5 +1,6 @@
 #include "check/index.h"
 
+#include "check/life.h"
 #include "check/open.h"
 
 #include <stdlib.h>
@@ -261,7 +262,7 @@ const struct event *index_death(const struct index *index, size_t service, int64
 			break;
 		if ((is_event(event, "exited") || is_event(event, "oom-killed")) && !event->service.asked)
 			death = death && is_event(event, "oom-killed") ? death : event;
-		else if (is_event(event, "started") || is_event(event, "restarted"))
+		else if (life_begins(event))
 			death = NULL;
 	}
 	return death;
@@ -276,10 +277,8 @@ bool index_is_down(
 	int64_t since_ns = 0, until_ns = INT64_MAX;
 	for (size_t i = 0; i < series->count; i++) {
 		const struct event *event = series_event(index, series, i);
-		bool starts = is_event(event, "started") || is_event(event, "restarted");
-		bool has_ended = false;
-		for (size_t n = 0; n < ARRAY_LENGTH(ends); n++)
-			has_ended = has_ended || is_event(event, ends[n]);
+		bool starts = life_begins(event);
+		bool has_ended = service_event_is(event, ends, ARRAY_LENGTH(ends));
 		if (event->from_ns > at_ns && starts) {
 			until_ns = event->from_ns;
 			break;

@@ -1,9 +1,9 @@
 #include "check/schedule.h"
 
+#include "check/life.h"
 #include "check/observation.h"
 
 #include <math.h>
-#include <string.h>
 
 int64_t schedule_gap(const struct backoff *rule, size_t n)
 {
@@ -74,19 +74,14 @@ enum answer gap_answer(struct interval gap, struct interval expected, int64_t to
  */
 static int64_t happened_ns(const struct event *event)
 {
-	bool is_start =
-	    strcmp(event->service.event, "started") == 0 || strcmp(event->service.event, "restarted") == 0;
-	return is_start ? event->from_ns : event->to_ns;
+	return life_begins(event) ? event->from_ns : event->to_ns;
 }
 
 static bool disturbs(const struct event *event)
 {
-	static const char *const events[] = { "started", "restarted", "exited", "stopped", "killed",
-		"crashed", "oom-killed", "paused", "unpaused", "removed" };
-	for (size_t n = 0; n < ARRAY_LENGTH(events); n++)
-		if (strcmp(event->service.event, events[n]) == 0)
-			return true;
-	return false;
+	static const char *const others[] = { "paused", "unpaused", "removed" };
+	return life_begins(event) || life_ends(event) ||
+	       service_event_is(event, others, ARRAY_LENGTH(others));
 }
 
 const struct event *disturbance(const struct index *index, size_t client, int64_t from_ns, int64_t to_ns)

@@ -1,6 +1,5 @@
 #include "check/judge.h"
-
-#include <string.h>
+#include "check/life.h"
 
 bool window_is_beyond(const struct index *index, struct draft *draft, struct interval after)
 {
@@ -70,29 +69,19 @@ bool window_touches(const struct window *window, struct interval when)
 	return when.high >= window->after.low && when.low <= window->until.high;
 }
 
-static bool says_one_of(const struct event *event, const char *const *names, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(event->service.event, names[i]) == 0)
-			return true;
-	return false;
-}
-
 bool window_is_dead(const struct index *index, const struct window *window, size_t service)
 {
-	static const char *const starts[] = { "started", "restarted" };
-	static const char *const ends[] = { "exited", "stopped", "killed", "crashed", "oom-killed" };
 	const struct series *series = &index->services[service];
 	int64_t first_ns = window->after.low, began_ns = INT64_MIN;
 	int64_t last_ns = window->until.high < index->end_ns ? window->until.high : index->end_ns;
 	bool runs = true, is_told = false;
 	for (size_t i = 0; i < series->count; i++) {
 		const struct event *event = series_event(index, series, i);
-		if (says_one_of(event, starts, ARRAY_LENGTH(starts))) {
+		if (life_begins(event)) {
 			if (!is_told || !runs)
 				began_ns = event->from_ns;
 			runs = is_told = true;
-		} else if (says_one_of(event, ends, ARRAY_LENGTH(ends))) {
+		} else if (life_ends(event)) {
 			if (runs && began_ns < last_ns && event->to_ns > first_ns)
 				return false;
 			runs = false;

@@ -1,0 +1,13 @@
+/* life: which of a service's events begin and end a life of its process, whoever asked for it. */
+#ifndef CHECK_LIFE_H
+#define CHECK_LIFE_H
+
+#include "trace/event.h"
+
+bool life_begins(const struct event *event); /* "started", "restarted" */
+bool life_ends(const struct event *event);   /* "exited", "stopped", "killed", "crashed", "oom-killed" */
+
+/* Is the event of a service one of these? */
+bool service_event_is(const struct event *event, const char *const *names, size_t count);
+
+#endif
