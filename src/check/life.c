@@ -2,20 +2,12 @@
 
 #include "base/memory.h"
 
-#include <string.h>
-
 bool service_event_is(const struct event *event, const char *const *names, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		if (strcmp(event->service.event, names[i]) == 0)
 			return true;
 	return false;
-}
-
-bool life_begins(const struct event *event)
-{
-	static const char *const starts[] = { "started", "restarted" };
-	return service_event_is(event, starts, ARRAY_LENGTH(starts));
 }
 
 bool life_ends(const struct event *event)
